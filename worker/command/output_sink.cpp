@@ -1,0 +1,130 @@
+#include "worker/command/output_sink.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "worker/command/spool_file.hpp"
+
+namespace drover {
+namespace {
+
+constexpr std::size_t kChunk = 64 * 1024;
+constexpr std::size_t kMostInOneTurn = 1024 * 1024;
+constexpr int kBusyPipeSize = 256 * 1024;
+
+char chunk[kChunk];  // touched only between a read and keep(), so all sinks share it
+
+}  // namespace
+
+bool OutputSink::take() {
+  std::size_t total = 0;
+  while (total < kMostInOneTurn) {
+    const bool to_file = spool_ && !refused_ && can_splice_;
+    const std::size_t got = to_file ? splice_some(kMostInOneTurn) : copy_some(kChunk);
+    total += got;
+    // Less than asked for: it was empty a moment ago, and poll will tell of more.
+    if (got == 0 || (!to_file && got < kChunk)) break;
+  }
+  return total > 0;
+}
+
+void OutputSink::take_rest() {
+  std::size_t rest = pipe_.waiting();
+  while (rest > 0) {
+    const std::size_t got = copy_some(std::min(rest, kChunk));
+    if (got == 0) return;
+    rest -= got;
+  }
+}
+
+void OutputSink::spool_to(UniqueFd file) {
+  spool_ = std::move(file);
+  size_ = 0;
+  // A command that prints so much should not wait for us at every 64 KiB. Refused when its user has too many
+  // such pipes; then it stays as it is.
+  ::fcntl(pipe_.ours.get(), F_SETPIPE_SZ, kBusyPipeSize);
+  write_to_spool(head_);
+  head_ = {};
+}
+
+std::string OutputSink::last(std::size_t most) const {
+  if (!spool_) return head_.substr(head_.size() - std::min(most, head_.size()));
+  std::string bytes(static_cast<std::size_t>(std::min<std::uint64_t>(most, size_)), '\0');
+  const ssize_t got = ::pread(spool_.get(), bytes.data(), bytes.size(), static_cast<off_t>(size_ - bytes.size()));
+  bytes.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+  return bytes;
+}
+
+CapturedStream OutputSink::take_captured() {
+  return {.head = std::move(head_), .spool = std::move(spool_), .size = size_};
+}
+
+std::size_t OutputSink::copy_some(std::size_t most) {
+  ssize_t got;
+  do {
+    got = ::read(pipe_.ours.get(), chunk, most);
+  } while (got < 0 && errno == EINTR);
+  if (got <= 0) return 0;
+  keep({chunk, static_cast<std::size_t>(got)});
+  return static_cast<std::size_t>(got);
+}
+
+std::size_t OutputSink::splice_some(std::size_t most) {
+  auto at = static_cast<loff_t>(size_);  // ours, as readers of the file share its own offset
+  ssize_t got;
+  do {
+    got = ::splice(pipe_.ours.get(), nullptr, spool_.get(), &at, most, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+  } while (got < 0 && errno == EINTR);
+  if (got > 0) {
+    size_ += static_cast<std::size_t>(got);
+    return static_cast<std::size_t>(got);
+  }
+  // Whatever the file system objects to, the write of the copy will find out; the bytes are still in the
+  // pipe.
+  if (got < 0 && errno != EAGAIN) can_splice_ = false;
+  return can_splice_ ? 0 : copy_some(std::min(most, kChunk));
+}
+
+void OutputSink::keep(std::string_view bytes) {
+  if (!spool_ && !refused_ && head_.size() + bytes.size() > kCapturedInMemory) {
+    auto file = make_spool_file();
+    if (file) {
+      spool_to(std::move(*file));
+    } else {
+      // Keep the beginning: it is all that there will be.
+      const std::size_t room = kCapturedInMemory - head_.size();
+      head_.append(bytes.substr(0, room));
+      size_ += room;
+      bytes.remove_prefix(room);
+      refused_ = true;
+      loss_ = file.error();
+    }
+  }
+  if (refused_) {
+    lost_ += bytes.size();
+  } else if (spool_) {
+    write_to_spool(bytes);
+  } else {
+    head_.append(bytes);
+    size_ += bytes.size();
+  }
+}
+
+void OutputSink::write_to_spool(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::pwrite(spool_.get(), bytes.data(), bytes.size(), static_cast<off_t>(size_));
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) {
+      loss_ = last_error("write", "spool file");
+      refused_ = true;
+      lost_ += bytes.size();
+      return;
+    }
+    size_ += static_cast<std::size_t>(put);
+    bytes.remove_prefix(static_cast<std::size_t>(put));
+  }
+}
+
+}  // namespace drover

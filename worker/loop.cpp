@@ -1,0 +1,116 @@
+#include "worker/loop.hpp"
+
+#include <cstdio>
+
+namespace drover {
+namespace {
+
+constexpr std::size_t kMostBlob = std::size_t{1} << 30;
+
+}  // namespace
+
+Result<WorkerDesk> WorkerDesk::open() {
+  auto lane = WorkerLane::adopt(UniqueFd(kDownFd), UniqueFd(kUpFd), UniqueFd(kBellFd));
+  if (!lane) return lane.error();
+  return WorkerDesk(std::move(lane.value()), UniqueFd(kSocketFd));
+}
+
+TakenTask WorkerDesk::next_task() {
+  TakenTask taken;
+  while (!lane_.try_take(taken)) {
+    // A message that reaches an idle worker speaks of an attempt that is over.
+    if (lane_.message_waiting()) (void)next_message(Wait::No);
+    lane_.wait_for_work();
+  }
+  return taken;
+}
+
+std::optional<ReceivedMessage> WorkerDesk::next_message(Wait wait) {
+  auto received = receive_message(socket_.get(), wait);
+  if (!received) return std::nullopt;
+  if (received->has_value()) {
+    lane_.messages_read(1);
+    // May come just before the attempt begins.
+    if (const LaneMessage& message = (*received)->message; message.type == LaneMessageType::GoLive) {
+      live_task_ = message.task;
+      live_attempt_ = message.attempt;
+    }
+  }
+  return std::move(received.value());
+}
+
+bool WorkerDesk::arguments(const TakenTask& task, std::string& storage, std::string_view& args) {
+  if ((task.flags & kArgsByDescriptor) == 0) {
+    args = task.args;
+    return true;
+  }
+  while (auto received = next_message(Wait::Yes)) {
+    const LaneMessage& message = received->message;
+    if (message.type != LaneMessageType::Args || message.task != task.task || message.attempt != task.attempt) continue;
+    if (received->fds.size() != 1) return false;
+    auto blob = read_sealed_blob(received->fds[0].get(), kMostBlob);
+    if (!blob) return false;
+    storage = std::move(blob.value());
+    args = storage;
+    return true;
+  }
+  return false;
+}
+
+void WorkerDesk::send(LaneMessageType type, const TakenTask& task, const int* fds, std::size_t count) {
+  const LaneMessage message{.type = type, .attempt = task.attempt, .task = task.task, .grace_ns = 0};
+  // Fails only when the coordinator is gone: then this worker is about to be killed.
+  (void)send_message(socket_.get(), message, fds, count, Wait::Yes).ok();
+  lane_.ring();
+}
+
+void WorkerDesk::send_live(const TakenTask& task, int out_fd, int err_fd) {
+  const int fds[] = {out_fd, err_fd};
+  send(LaneMessageType::Live, task, fds, 2);
+}
+
+void WorkerDesk::hand_in(const TakenTask& task, std::uint64_t wall_ns, Report& report) {
+  std::uint8_t flags = kFullAccount;
+  int fds[kMostDescriptors];
+  std::size_t count = 0;
+  if (report.out.spool) {
+    flags |= kOutSpooled;
+    fds[count++] = report.out.spool.get();
+  }
+  if (report.err.spool) {
+    flags |= kErrSpooled;
+    fds[count++] = report.err.spool.get();
+  }
+  if (count != 0) send(LaneMessageType::Spools, task, fds, count);
+  std::string bytes = encode_report(report);
+  if (bytes.size() > lane_.most_result()) {
+    auto blob = make_sealed_blob("drover-result", bytes);
+    if (blob) {
+      const int fd = blob->get();
+      send(LaneMessageType::Result, task, &fd, 1);
+      flags |= kResultByDescriptor;
+      bytes.clear();
+    } else {
+      report.outcome.message += (report.outcome.message.empty() ? "" : "; ") + std::string("output lost: ") + blob.error().text();
+      report.out.head.clear();
+      report.err.head.clear();
+      report.out.size = report.err.size = 0;
+      bytes = encode_report(report);
+    }
+  }
+  lane_.publish(task, report.outcome.kind, flags, wall_ns, bytes);
+}
+
+void WorkerDesk::hand_in_text(const TakenTask& task, std::uint64_t wall_ns, std::string_view text) {
+  if (text.size() <= lane_.most_result()) {
+    lane_.publish(task, OutcomeKind::Succeeded, 0, wall_ns, text);
+    return;
+  }
+  Report report;
+  report.outcome.wall_ns = wall_ns;
+  report.out.head = text;
+  report.out.size = text.size();
+  hand_in(task, wall_ns, report);
+}
+
+}  // namespace drover
