@@ -1,0 +1,156 @@
+// Runs a plan on worker processes: starts them through the keeper, fills their lanes, takes their outcomes, and when one
+// dies, hangs or lies, accounts for exactly what it had in hand. One thread. Knows nothing of job files and views: these
+// are the host's. What is decided here is where a task runs; whether it may run is the plan's.
+#pragma once
+
+#include <signal.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/result.hpp"
+#include "runner/plan/balance.hpp"
+#include "runner/plan/plan.hpp"
+#include "runner/pool/host.hpp"
+#include "runner/pool/keeper_client.hpp"
+#include "runner/pool/poller.hpp"
+#include "runner/pool/restart_limit.hpp"
+#include "runner/pool/seat.hpp"
+
+namespace drover {
+
+// More tasks are asked for when fewer than this many are held that were not handed out.
+inline constexpr std::uint64_t kLowWater = 2048;
+
+struct EngineOptions {
+  enum class Spin { Off, Auto, Always };  // Auto: briefly, while there are processors for all who spin
+
+  unsigned workers = 1;  // tasks at once, of whatever kind; at least 1
+  unsigned cpus = 1;     // that this process may use
+  std::string worker_program;
+  std::vector<std::string> plugins;    // shared objects that function workers load
+  std::vector<std::string> functions;  // the names that they then know, sorted
+  RestartPolicy restart;
+  Spin spin = Spin::Auto;
+  std::uint32_t most_in_entry = 256;  // 1: each function task is an entry of its own
+  Duration grace = std::chrono::seconds(10);  // for a stop that names none
+  std::optional<sigset_t> mask;       // the signal mask that tasks get; none: the caller's
+  std::optional<sigset_t> ignored;    // the signals that tasks ignore; none: the caller's
+  bool reap_orphans = false;          // the host is a subreaper for us: bury what a dead keeper leaves
+};
+
+class Engine {
+ public:
+  // Starts the keeper; workers follow when tasks do. The host and the plan must outlive the engine.
+  static Result<std::unique_ptr<Engine>> start(EngineOptions options, Plan& plan, EngineHost& host);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Until the plan is over. An error: drover itself cannot go on (no worker can be started).
+  Status run();
+
+  // From inside a host's call or a watched descriptor's handler, or between start and run:
+  // Soon: starts nothing more. Now: also ends what runs, SIGTERM first, SIGKILL after `grace`.
+  void stop(StopKind kind, std::optional<Duration> grace = {});
+  // Ends what runs by SIGKILL.
+  void kill_all();
+  // The task's output is wanted live, as soon as it runs.
+  void go_live(TaskId task);
+  [[nodiscard]] Poller& poller() { return poller_; }
+
+  // For views.
+  [[nodiscard]] unsigned running() const;
+  [[nodiscard]] unsigned workers_lost() const { return workers_lost_; }
+  [[nodiscard]] std::size_t workers_alive() const { return seats_.size(); }
+  // TaskProgress of the attempts in hand, by task.
+  [[nodiscard]] std::vector<std::pair<TaskId, TaskProgress>> progress() const;
+  [[nodiscard]] std::vector<pid_t> worker_pids() const;
+
+ private:
+  friend class OutcomeTaker;
+  Engine(EngineOptions options, Plan& plan, EngineHost& host);
+
+  // engine.cpp: the loop
+  bool drain_all();
+  bool drain(Seat& seat);
+  void take_report(Seat& seat, const LaneOutcome& outcome);
+  void take_quiet(Seat& seat, TaskId first, std::uint32_t count, Attempt attempt, std::uint64_t wall_ns);
+  void after_outcomes(Seat& seat);
+  void finish_attempt(TaskId task, Attempt attempt, Report& report);
+  void tell_actions();
+  void sleep();
+  bool spin();
+  [[nodiscard]] bool outcomes_waiting() const;
+  [[nodiscard]] std::optional<Instant> next_deadline() const;
+  void read_socket(Seat& seat);
+  void tell_growth(Seat& seat);
+  [[nodiscard]] static const Given* given_of(Seat& seat, TaskId task);
+  [[nodiscard]] bool killed_for_memory();
+
+  // dispatch.cpp
+  bool fill();
+  bool fill(TaskKind kind);
+  bool give(Seat& seat, std::uint32_t share);
+  bool push(Seat& seat, const TaskRun& run);
+  bool rebalance(TaskKind kind);
+  void give_back(Seat& seat, const std::vector<LaneRun>& runs);
+  [[nodiscard]] std::uint32_t depth_for(std::uint32_t group) const;
+  [[nodiscard]] LengthEstimate& estimate(std::uint32_t group);
+  void occupy(Seat& seat);
+  void vacate(Seat& seat);
+  void set_spins();
+
+  // supervision.cpp
+  Status start_keeper();
+  Seat* start_worker(TaskKind kind);
+  void on_keeper();
+  void on_keeper_death();
+  void reap_orphans();
+  void on_started(WorkerId id, pid_t pid, UniqueFd pidfd);
+  void on_start_failed(WorkerId id, const std::string& text);
+  void on_exited(WorkerId id, int status, const Usage& usage, unsigned unkillable, const std::string& names);
+  void on_death(Seat& seat);
+  void on_liar(Seat& seat);
+  void kill(Seat& seat);
+  void account(Seat& seat, int status, const Usage& usage, unsigned unkillable, const std::string& names);
+  void remove(Seat& seat);
+  void count_idle_death(const std::string& what);
+  [[nodiscard]] Seat* find(WorkerId id);
+
+  // stopping.cpp
+  void check_deadlines(Instant now);
+  void check_deadline(Seat& seat, Instant now);
+  void arm(Seat& seat);
+  void end_attempt(Seat& seat, const CoordinatorLane::InHand& in_hand, OutcomeKind kind, Duration grace);
+  void end_by_force(Seat& seat, const CoordinatorLane::InHand& in_hand);
+  void cancel_in_hand(Seat& seat, Duration grace);
+  void stop_workers();
+  void send_live_wish();
+
+  EngineOptions options_;
+  Plan& plan_;
+  EngineHost& host_;
+  Poller poller_;
+  std::optional<KeeperClient> keeper_;
+  std::vector<std::unique_ptr<Seat>> seats_;
+  std::vector<bool> slots_;              // [i]: slot i + 1 is taken
+  std::vector<LengthEstimate> estimates_;  // by group
+  std::vector<Action> actions_;
+  Shipment shipment_;
+  RestartLimit restart_limit_;
+  std::uint64_t functions_hash_ = 0;
+  WorkerId last_worker_ = 0;
+  unsigned workers_lost_ = 0;
+  std::optional<Error> failure_;
+  std::optional<TaskId> live_wish_;      // not fulfilled yet
+  std::optional<Duration> stop_grace_;   // set once what runs is being ended
+  bool killing_ = false;
+  bool impatient_ = false;  // the last sleep with patience brought nothing
+  Instant last_poll_{};
+  std::uint64_t oom_kills_ = 0;
+};
+
+}  // namespace drover

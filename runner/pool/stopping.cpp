@@ -1,0 +1,174 @@
+// How attempts end before their time: timeouts, stops, and the last resort, which is to kill the worker. Commands are
+// stopped by their worker; functions are asked first if they listen, and ended with their process if not.
+#include <algorithm>
+
+#include "runner/pool/engine.hpp"
+
+namespace drover {
+namespace {
+
+// A command worker times and stops its command by itself; this long after it should have, it is taken for stuck.
+constexpr Duration kOverdue = std::chrono::seconds(6);
+
+}  // namespace
+
+// Sets the deadline at which the oldest attempt has to be looked at. A queued task's clock starts when it is begun; the
+// look finds out when that was.
+void Engine::arm(Seat& seat) {
+  if (seat.ending) return;  // has a deadline of its own
+  if (seat.given.empty()) {
+    seat.deadline.reset();
+    return;
+  }
+  const Given& given = seat.given.front();
+  if (given.timeout <= Duration(0)) {
+    seat.deadline.reset();
+    return;
+  }
+  const Duration backstop = seat.kind == TaskKind::Command ? given.grace + kOverdue : Duration(0);
+  seat.deadline = now() + given.timeout + backstop;
+}
+
+void Engine::check_deadlines(Instant at) {
+  for (std::size_t i = 0; i < seats_.size(); ++i)
+    if (Seat& seat = *seats_[i]; seat.deadline && *seat.deadline <= at && !seat.gone()) check_deadline(seat, at);
+}
+
+void Engine::check_deadline(Seat& seat, Instant at) {
+  const auto in_hand = seat.lane.in_hand();
+  if (seat.ending) {
+    if (in_hand && in_hand->task == seat.ending->task && in_hand->attempt == seat.ending->attempt)
+      end_by_force(seat, *in_hand);
+    else
+      seat.ending.reset();
+    return;
+  }
+  if (seat.given.empty()) {
+    seat.deadline.reset();
+    return;
+  }
+  const Given& given = seat.given.front();
+  const Duration limit = given.timeout + (seat.kind == TaskKind::Command ? given.grace + kOverdue : Duration(0));
+  if (!in_hand) {  // between two tasks, or its worker has not begun
+    seat.seen_hand.reset();
+    seat.deadline = at + limit;
+    return;
+  }
+  // It began when the worker says, but not later than it was first seen: a liar gains one period and no more.
+  if (!seat.seen_hand || *seat.seen_hand != in_hand->hand) {
+    seat.seen_hand = in_hand->hand;
+    seat.seen_ns = static_cast<std::uint64_t>(at.time_since_epoch().count());
+  }
+  const std::uint64_t began = std::min(seat.lane.started_ns(), seat.seen_ns);
+  const Instant due = Instant(Duration(static_cast<std::int64_t>(began))) + limit;
+  if (due > at) {
+    seat.deadline = due;
+    return;
+  }
+  end_attempt(seat, *in_hand, OutcomeKind::TimedOut, seat.kind == TaskKind::Command ? Duration(0) : given.grace);
+}
+
+// Asks the attempt to end; by force when it still runs after `grace`.
+void Engine::end_attempt(Seat& seat, const CoordinatorLane::InHand& in_hand, OutcomeKind kind, Duration grace) {
+  const bool again = seat.ending && seat.ending->task == in_hand.task;
+  if (!again) seat.ending = Seat::Ending{in_hand.task, in_hand.attempt, kind, {}};
+  if (seat.kind == TaskKind::Command) {
+    const LaneMessage message{.type = LaneMessageType::Stop,
+                              .attempt = in_hand.attempt,
+                              .task = in_hand.task,
+                              .grace_ns = static_cast<std::uint64_t>(grace.count())};
+    if (send_message(seat.socket.get(), message, nullptr, 0, Wait::No)) seat.lane.message_sent();
+    seat.deadline = now() + grace + kOverdue;
+    return;
+  }
+  seat.lane.want_stop(in_hand.hand);
+  // Nobody who does not look at stop_requested will hear it.
+  if (grace <= Duration(0) || !seat.lane.listens(in_hand.hand)) {
+    end_by_force(seat, in_hand);
+    return;
+  }
+  seat.deadline = now() + grace;
+}
+
+// The worker goes, and nothing else: it is condemned first, so that it cannot have begun another task meanwhile.
+void Engine::end_by_force(Seat& seat, const CoordinatorLane::InHand& in_hand) {
+  seat.deadline.reset();
+  if (!seat.lane.condemn(in_hand.hand)) {
+    seat.ending.reset();
+    return;  // it has just ended by itself
+  }
+  if (seat.lane.outcomes_waiting()) {
+    (void)drain(seat);
+    if (!seat.gone() && !seat.lane.in_hand()) {
+      seat.lane.pardon();
+      return;
+    }
+  }
+  kill(seat);
+}
+
+void Engine::cancel_in_hand(Seat& seat, Duration grace) {
+  if (seat.idle() || seat.gone()) return;
+  (void)drain(seat);
+  if (seat.idle() || seat.gone()) return;
+  if (const auto back = seat.lane.recall(UINT32_MAX); !back) {
+    on_liar(seat);
+    return;
+  } else {
+    give_back(seat, *back);
+  }
+  if (seat.idle()) return;
+  const LaneRun oldest = seat.lane.oldest();
+  CoordinatorLane::InHand in_hand{{}, oldest.first, oldest.attempt};
+  if (const auto known = seat.lane.in_hand()) in_hand = *known;
+  end_attempt(seat, in_hand, OutcomeKind::Cancelled, grace);
+}
+
+// Nothing that is not begun will be: it is taken back. What runs is ended if that was asked for.
+void Engine::stop_workers() {
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    Seat& seat = *seats_[i];
+    if (seat.idle() || seat.gone()) continue;
+    if (stop_grace_) {
+      cancel_in_hand(seat, killing_ ? Duration(0) : *stop_grace_);
+    } else if (const auto back = seat.lane.recall(UINT32_MAX); !back) {
+      on_liar(seat);
+    } else {
+      give_back(seat, *back);
+    }
+  }
+}
+
+void Engine::stop(StopKind kind, std::optional<Duration> grace) {
+  if (kind == StopKind::Now) stop_grace_ = grace.value_or(options_.grace);
+  plan_.stop(kind, actions_);
+  stop_workers();
+}
+
+void Engine::kill_all() {
+  killing_ = true;
+  stop(StopKind::Now, Duration(0));
+}
+
+void Engine::go_live(TaskId task) {
+  live_wish_ = task;
+  send_live_wish();
+}
+
+void Engine::send_live_wish() {
+  if (!live_wish_) return;
+  for (const auto& seat : seats_) {
+    if (seat->kind != TaskKind::Command || seat->idle() || seat->gone()) continue;
+    for (const Given& given : seat->given) {
+      if (given.run.first != *live_wish_) continue;
+      const LaneMessage message{.type = LaneMessageType::GoLive, .attempt = given.run.attempt, .task = *live_wish_, .grace_ns = 0};
+      if (send_message(seat->socket.get(), message, nullptr, 0, Wait::No)) {
+        seat->lane.message_sent();
+        live_wish_.reset();
+      }
+      return;
+    }
+  }
+}
+
+}  // namespace drover
