@@ -1,0 +1,45 @@
+// The command `drover`: verbs are in files of their own.
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "runner/cli/run_command.hpp"
+
+namespace {
+
+// As if the signal had ended us at once: the parent sees which one it was.
+[[noreturn]] void die_of(int signal) {
+  struct sigaction action {};
+  action.sa_handler = SIG_DFL;
+  ::sigaction(signal, &action, nullptr);
+  sigset_t only;
+  sigemptyset(&only);
+  sigaddset(&only, signal);
+  ::raise(signal);
+  ::pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
+  std::_Exit(128 + signal);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("drover runs tasks on every core of this machine, each in a process of its own.", "drover");
+  app.set_version_flag("--version", "drover 0.1.0");
+  app.require_subcommand(1);
+  app.footer("Example: seq 1 100 | sed 's/^/factor /' | drover run -k -");
+  drover::RunWords words;
+  CLI::App* run = app.add_subcommand("run", "run job files and command lists");
+  drover::add_run_options(*run, words);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {
+    return app.exit(asked);
+  } catch (const CLI::ParseError& mistake) {
+    std::fprintf(stderr, "drover: %s; see `drover%s --help`\n", mistake.what(), run->parsed() ? " run" : "");
+    return drover::kUsage;
+  }
+  const drover::VerbEnd end = drover::run_job(words);
+  if (end.signal != 0) die_of(end.signal);
+  return end.status;
+}
