@@ -89,6 +89,12 @@ Status Engine::run() {
   return Nothing{};
 }
 
+// Command workers know no functions.
+CoordinatorLane::Greeting Engine::greeting(const Seat& seat) const {
+  if (seat.kind == TaskKind::Command) return seat.lane.greeting(0, kNoNames);
+  return seat.lane.greeting(static_cast<std::uint32_t>(options_.functions.size()), functions_hash_);
+}
+
 bool Engine::outcomes_waiting() const {
   return std::any_of(seats_.begin(), seats_.end(), [](const auto& seat) {
     return !seat->idle() && seat->state != Seat::State::Dead && seat->lane.outcomes_waiting();
@@ -148,9 +154,7 @@ void Engine::sleep() {
     if (!until || patience < *until) until = patience;
   }
   const bool greeted = std::any_of(seats_.begin(), seats_.end(), [this](const auto& seat) {
-    return seat->state == Seat::State::Starting &&
-           seat->lane.greeting(static_cast<std::uint32_t>(options_.functions.size()), functions_hash_) !=
-               CoordinatorLane::Greeting::None;
+    return seat->state == Seat::State::Starting && greeting(*seat) != CoordinatorLane::Greeting::None;
   });
   const bool due = std::any_of(seats_.begin(), seats_.end(), [](const auto& seat) {
     return !seat->idle() && seat->state != Seat::State::Dead && seat->lane.wake_due();
@@ -183,7 +187,7 @@ bool Engine::drain_all() {
     Seat& seat = *seats_[i];
     if (seat.state == Seat::State::Dead) continue;
     if (seat.state == Seat::State::Starting) {
-      switch (seat.lane.greeting(static_cast<std::uint32_t>(options_.functions.size()), functions_hash_)) {
+      switch (greeting(seat)) {
         case CoordinatorLane::Greeting::None:
           break;
         case CoordinatorLane::Greeting::Welcome:
@@ -191,7 +195,7 @@ bool Engine::drain_all() {
           any = true;
           break;
         case CoordinatorLane::Greeting::WrongVersion:
-          failure_ = Error{"start a worker", options_.worker_program + " is of another version or knows other functions", 0};
+          failure_ = Error{options_.worker_program + " is of another version, or knows other functions than it said; install both programs together", {}, 0};
           return true;
       }
     }

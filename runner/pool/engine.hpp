@@ -83,6 +83,7 @@ class Engine {
   void tell_actions();
   void sleep();
   bool spin();
+  [[nodiscard]] CoordinatorLane::Greeting greeting(const Seat& seat) const;
   [[nodiscard]] bool outcomes_waiting() const;
   [[nodiscard]] std::optional<Instant> next_deadline() const;
   void read_socket(Seat& seat);

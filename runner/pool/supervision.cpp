@@ -155,7 +155,7 @@ void Engine::on_death(Seat& seat) {
     read_socket(seat);
     (void)drain(seat);
   }
-  const auto greeting = seat.lane.greeting(static_cast<std::uint32_t>(options_.functions.size()), functions_hash_);
+  const bool greeted = greeting(seat) == CoordinatorLane::Greeting::Welcome;
   const bool killed_by_us = seat.state == Seat::State::Doomed;
   seat.state = Seat::State::Dead;
   seat.deadline.reset();
@@ -167,7 +167,7 @@ void Engine::on_death(Seat& seat) {
       if (!progress->text.empty()) seat.lost_progress += " " + progress->text;
     }
   }
-  seat.idle_death = !killed_by_us && (!seat.lost || greeting != CoordinatorLane::Greeting::Welcome);
+  seat.idle_death = !killed_by_us && (!seat.lost || !greeted);
   give_back(seat, remains.not_begun);
   // Its slot is kept until the burial, when something was in hand: that task is still one of those at once.
   if (!seat.lost) vacate(seat);

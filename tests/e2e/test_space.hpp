@@ -19,8 +19,6 @@
 
 namespace drover::test {
 
-inline doctest::String shown(const std::string& text) { return text.substr(0, 4000).c_str(); }
-
 // For CHECK(ran.err == Has("…")): shows the text when it is not in there.
 struct Has {
   explicit Has(std::string text) : wanted(std::move(text)) {}

@@ -125,23 +125,28 @@ TEST_CASE("a command ends well when the disk takes no more, and its outcome says
 }
 
 TEST_CASE("without a place for a spool file the beginning is kept, and its outcome says how much was lost") {
-  const std::string said = in_a_process([] {
-    TestWorker worker;
+  const TestFolder folder;
+  const std::string cue = folder.fifo("cue");
+  const std::string said = in_a_process([&] {
+    const TestWorker worker;
+    const UniqueFd cue_end(::open(cue.c_str(), O_RDWR | O_CLOEXEC));
     TestControl control;
-    const UniqueFd next(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    // Room for what every command needs, and for nothing more: six ends of pipes, /dev/null, a pidfd.
-    const auto most = static_cast<rlim_t>(next.get()) + 8;
-    const rlimit few{most, most};
-    if (::setrlimit(RLIMIT_NOFILE, &few) != 0) return std::string("setrlimit");
-    Command made = print_much(kCapturedInMemory + 34'464, 10);
-    made.live_output = true;  // refused likewise, and no reason to fail
-    const CommandResult result = run_command(made, control);
+    control.when_progress = [&] {
+      const rlimit few{5, 5};  // as many as poll needs; the worker has more, so it can open none
+      REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+      control.request({.go_live = true});  // refused likewise, and no reason to fail
+      REQUIRE(::write(cue_end.get(), "go\n", 3) == 3);
+    };
+    const std::string much = child("print_much") + " " + std::to_string(kCapturedInMemory + 34'464) + " 10";
+    const CommandResult result = run_command(script("echo 1/1 >&7; read go < " + cue + "; " + much), control);
     return describe(result.outcome) + " " + std::to_string(result.out.head.size()) + " " +
            std::to_string(result.out.size) + " " + std::to_string(result.err.size) + " " +
-           result.outcome.message;
+           (control.live_out ? "live" : "not live") + " " + result.outcome.message;
   });
-  CHECK(said ==
-        "succeeded 65536 65536 10 lost 34464 bytes of stdout: make a file in /var/tmp: Too many open files");
+  CHECK(
+      said ==
+      "succeeded 65536 65536 10 not live lost 34464 bytes of stdout: make a file in /var/tmp: Too many open "
+      "files");
 }
 
 TEST_CASE("live output from the start goes to files that grow while the command runs") {
@@ -215,8 +220,8 @@ TEST_CASE("nobody waits for a pipe that a command's own child holds") {
 TEST_CASE("a command may read from its own stdout without harm to the worker") {
   // It takes away what the worker was promised by poll, again and again.
   const CommandResult result =
-      run(script("for i in 1 2 3 4 5 6 7 8 9; do echo line; timeout 1 head -c 1 /dev/stdout >/dev/null; done"
-                 " 2>/dev/null & wait; echo end"));
+      run(script("(for i in 1 2 3 4 5 6 7 8 9; do echo line; done & "
+                 "exec cat /dev/stdout >/dev/null) & echo $!; sleep 0.1; kill $!; echo end"));
   CHECK(result.outcome.succeeded());
   CHECK(result.out.head.ends_with("end\n"));
 }

@@ -76,7 +76,7 @@ TEST_CASE("a task's progress is told while it runs, wherever its lines were cut"
 
 TEST_CASE("the last word of a task counts, though it has no line's end") {
   TestControl control;
-  CHECK(run(script("printf 100% >&7"), control).outcome.succeeded());
+  CHECK(run(script("printf 100%% >&7"), control).outcome.succeeded());
   CHECK(control.progress == std::vector<std::string>{"100/100"});
 }
 
