@@ -45,7 +45,8 @@ struct Hand {
   std::uint32_t ticket = 0;
   std::uint32_t item = 0;  // from 0
 
-  [[nodiscard]] constexpr std::uint64_t pack() const { return std::uint64_t{ticket} << 14 | item; }
+  // Never 0, which stands for nobody: ticket 0 comes, when the tickets wrap.
+  [[nodiscard]] constexpr std::uint64_t pack() const { return std::uint64_t{1} << 38 | std::uint64_t{ticket} << 14 | item; }
   friend constexpr bool operator==(const Hand&, const Hand&) = default;
 };
 

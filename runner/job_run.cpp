@@ -227,7 +227,7 @@ void JobRun::on_report(TaskId task, Attempt attempt, Report& report, bool retrie
     const bool shown = !retried && options_.output.mode != OutputOptions::Mode::None;
     failure = failure_note(failed.shown_name(task), report.outcome, attempt, attempts, read_tail(report.err),
                            shown ? StderrTail::ShownAlready : StderrTail::Show);
-    if (!retried && failed_names_.size() < kNamedFailures) failed_names_.push_back(failed.shown_name(task));
+    if (!retried && report.outcome.kind != OutcomeKind::Cancelled && failed_names_.size() < kNamedFailures) failed_names_.push_back(failed.shown_name(task));
   } else if (report.outcome.left_behind != 0) {
     failure = fmt::format("drover: task {} left {} process{} behind, ended with it\n", spec(task).shown_name(task),
                           report.outcome.left_behind, report.outcome.left_behind == 1 ? "" : "es");

@@ -133,15 +133,18 @@ std::string call(const std::vector<Value>& args, Context& context) {
   }(std::make_index_sequence<kParameters>());
 }
 
+template <class A>
+void append_parameter(std::string& text) {
+  using T = std::remove_cvref_t<A>;
+  if constexpr (!is_context<T>) text += (text.empty() ? "" : ", ") + std::string(word_for<T>());
+}
+
 template <auto F>
 std::string parameters() {
   using Arguments = typename Traits<decltype(F)>::Arguments;
   std::string text;
   [&]<std::size_t... I>(std::index_sequence<I...>) {
-    ([&] {
-      using A = std::remove_cvref_t<std::tuple_element_t<I, Arguments>>;
-      if constexpr (!is_context<A>) text += (text.empty() ? "" : ", ") + std::string(word_for<A>());
-    }(), ...);
+    (append_parameter<std::tuple_element_t<I, Arguments>>(text), ...);
   }(std::make_index_sequence<std::tuple_size_v<Arguments>>());
   return "(" + text + ")";
 }

@@ -1,6 +1,6 @@
 #include "worker/loop.hpp"
 
-#include <cstdio>
+#include <algorithm>
 
 namespace drover {
 namespace {
@@ -26,17 +26,30 @@ TakenTask WorkerDesk::next_task() {
 }
 
 std::optional<ReceivedMessage> WorkerDesk::next_message(Wait wait) {
+  while (auto received = receive(wait))
+    if (!keep_arguments(*received)) return received;
+  return std::nullopt;
+}
+
+std::optional<ReceivedMessage> WorkerDesk::receive(Wait wait) {
   auto received = receive_message(socket_.get(), wait);
-  if (!received) return std::nullopt;
-  if (received->has_value()) {
-    lane_.messages_read(1);
-    // May come just before the attempt begins.
-    if (const LaneMessage& message = (*received)->message; message.type == LaneMessageType::GoLive) {
-      live_task_ = message.task;
-      live_attempt_ = message.attempt;
-    }
+  if (!received || !received->has_value()) return std::nullopt;
+  lane_.messages_read(1);
+  // May come just before the attempt begins.
+  if (const LaneMessage& message = (*received)->message; message.type == LaneMessageType::GoLive) {
+    live_task_ = message.task;
+    live_attempt_ = message.attempt;
   }
   return std::move(received.value());
+}
+
+// They come before their task is published, so maybe while this worker idles or does another one.
+bool WorkerDesk::keep_arguments(ReceivedMessage& received) {
+  if (received.message.type != LaneMessageType::Args) return false;
+  early_arguments_.push_back(std::move(received));
+  // Those of tasks that were taken back stay until a later task's are used; a lane full of them is enough.
+  if (early_arguments_.size() > lane_.constants().cells) early_arguments_.pop_front();
+  return true;
 }
 
 bool WorkerDesk::arguments(const TakenTask& task, std::string& storage, std::string_view& args) {
@@ -44,17 +57,26 @@ bool WorkerDesk::arguments(const TakenTask& task, std::string& storage, std::str
     args = task.args;
     return true;
   }
-  while (auto received = next_message(Wait::Yes)) {
-    const LaneMessage& message = received->message;
-    if (message.type != LaneMessageType::Args || message.task != task.task || message.attempt != task.attempt) continue;
-    if (received->fds.size() != 1) return false;
-    auto blob = read_sealed_blob(received->fds[0].get(), kMostBlob);
-    if (!blob) return false;
-    storage = std::move(blob.value());
-    args = storage;
-    return true;
+  const auto mine = [&](const ReceivedMessage& each) {
+    return each.message.task == task.task && each.message.attempt == task.attempt;
+  };
+  for (;;) {
+    // The last of them: before, it was given here and taken back.
+    const auto found = std::find_if(early_arguments_.rbegin(), early_arguments_.rend(), mine);
+    if (found != early_arguments_.rend()) {
+      const ReceivedMessage received = std::move(*found);
+      early_arguments_.erase(early_arguments_.begin(), found.base());
+      if (received.fds.size() != 1) return false;
+      auto blob = read_sealed_blob(received.fds[0].get(), kMostBlob);
+      if (!blob) return false;
+      storage = std::move(blob.value());
+      args = storage;
+      return true;
+    }
+    auto received = receive(Wait::Yes);
+    if (!received) return false;
+    (void)keep_arguments(*received);
   }
-  return false;
 }
 
 void WorkerDesk::send(LaneMessageType type, const TakenTask& task, const int* fds, std::size_t count) {

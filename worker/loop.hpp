@@ -1,6 +1,7 @@
 // What every kind of worker shares: the lane, the socket, and how an attempt's report goes back.
 #pragma once
 
+#include <deque>
 #include <string>
 
 #include "common/lane_message.hpp"
@@ -26,7 +27,7 @@ class WorkerDesk {
   TakenTask next_task();
   // The arguments of a task, wherever they travelled. False: the coordinator is gone or sent nonsense.
   [[nodiscard]] bool arguments(const TakenTask& task, std::string& storage, std::string_view& args);
-  // The next message, if one is there.
+  // The next message but arguments, if one is there: those of tasks that wait in the lane are kept for them.
   std::optional<ReceivedMessage> next_message(Wait wait);
   // Hands in a report: files and large results over the socket first, then the outcome.
   void hand_in(const TakenTask& task, std::uint64_t wall_ns, Report& report);
@@ -40,12 +41,15 @@ class WorkerDesk {
   void hand_in_text(const TakenTask& task, std::uint64_t wall_ns, std::string_view text);
 
  private:
+  std::optional<ReceivedMessage> receive(Wait wait);
+  bool keep_arguments(ReceivedMessage& received);
   void send(LaneMessageType type, const TakenTask& task, const int* fds, std::size_t count);
 
   WorkerLane lane_;
   UniqueFd socket_;
   TaskId live_task_ = 0;
   Attempt live_attempt_ = 0;
+  std::deque<ReceivedMessage> early_arguments_;  // of tasks that are not begun yet, in the order of the lane
 };
 
 }  // namespace drover

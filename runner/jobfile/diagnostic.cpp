@@ -24,20 +24,10 @@ std::string format(const Diagnostic& diagnostic) {
   return out + diagnostic.text;
 }
 
-std::string quoted(std::string_view text) {
-  bool cut = false;
-  if (text.size() > kLongestQuote) {
-    std::size_t end = kLongestQuote;
-    while (end > 0 && continues_character(text[end])) --end;
-    text = text.substr(0, end);
-    cut = true;
-  }
-  std::string out = "\"";
+std::string escaped(std::string_view text) {
+  std::string out;
   for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '\n') {
+    if (c == '\n') {
       out += "\\n";
     } else if (c == '\t') {
       out += "\\t";
@@ -47,7 +37,23 @@ std::string quoted(std::string_view text) {
       out += c;
     }
   }
-  return out + (cut ? "…\"" : "\"");
+  return out;
+}
+
+std::string quoted(std::string_view text) {
+  bool cut = false;
+  if (text.size() > kLongestQuote) {
+    std::size_t end = kLongestQuote;
+    while (end > 0 && continues_character(text[end])) --end;
+    text = text.substr(0, end);
+    cut = true;
+  }
+  std::string inner;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') inner += '\\';
+    inner += c;
+  }
+  return '"' + escaped(inner) + (cut ? "…\"" : "\"");
 }
 
 }  // namespace drover

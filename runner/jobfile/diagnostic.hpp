@@ -16,7 +16,10 @@ struct Diagnostic {
 // "drover: FILE:LINE:COLUMN: what is wrong; what to do", without the parts that are unknown.
 [[nodiscard]] std::string format(const Diagnostic& diagnostic);
 
-// The user's own text between double quotes, safe to show on a terminal: control characters are escaped and
+// Text without control characters, which a terminal could obey: a line end becomes \n.
+[[nodiscard]] std::string escaped(std::string_view text);
+
+// The user's own text between double quotes, escaped;
 // what is longer than a diagnostic can bear is cut.
 [[nodiscard]] std::string quoted(std::string_view text);
 

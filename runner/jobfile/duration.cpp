@@ -51,8 +51,7 @@ bool take_number(std::string_view& rest, long double& number) {
     std::size_t fraction = 0;
     for (++used; used < rest.size() && is_digit(rest[used]); ++used, ++fraction) {
       place *= 10;
-      // Beyond what a nanosecond can show; place would grow without end.
-      if (fraction < 18) number += (rest[used] - '0') / place;
+      number += (rest[used] - '0') / place;
     }
     if (fraction == 0) return false;
     digits += fraction;

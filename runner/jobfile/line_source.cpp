@@ -95,7 +95,7 @@ LineSource::Next LineSource::next(TaskSpec& task, Diagnostic& diagnostic) {
 }
 
 LineSource::Refill LineSource::refill() {
-  already_read_ = {};
+  std::string().swap(already_read_);  // assigning {} would keep the memory
   for (;;) {
     pollfd readable{fd_, POLLIN, 0};
     const int ready = ::poll(&readable, 1, 0);

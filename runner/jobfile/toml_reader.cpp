@@ -308,7 +308,7 @@ Diagnostic syntax_error(const std::string& file, const toml::parse_error& error)
   if (has_prefix) what.remove_prefix(kPrefix.size());
   return {file, error.source().begin.line, error.source().begin.column,
           fmt::format("this is not TOML: {}{}; correct it (what follows was not read)",
-                      has_prefix ? "in " : "", what)};
+                      has_prefix ? "in " : "", escaped(what))};
 }
 
 }  // namespace

@@ -125,7 +125,7 @@ bool Engine::give(Seat& seat, std::uint32_t share) {
   }
   if (any) {
     seat.lane.publish();
-    arm(seat);
+    if (held == 0) arm(seat);  // what was in hand before keeps its deadline
     send_live_wish();
   }
   return any;

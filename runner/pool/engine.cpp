@@ -19,6 +19,9 @@ constexpr Duration kPatience = std::chrono::milliseconds(1);
 // How long to spin before sleeping, when there are processors for it: about what a wake costs between two of them.
 constexpr Duration kBriefSpin = std::chrono::microseconds(20);
 constexpr Duration kLongSpin = std::chrono::milliseconds(2);
+// Messages that are kept of one worker. More than an honest one has under way: three for each task that a command lane
+// holds; of a function worker's results only as many are read at once as one look takes.
+constexpr std::size_t kMostReceived = 64;
 
 std::uint64_t oom_kills() {
   std::ifstream in("/proc/vmstat");
@@ -52,6 +55,7 @@ Engine::Engine(EngineOptions options, Plan& plan, EngineHost& host)
   slots_.resize(options_.workers);
   functions_hash_ = kNoNames;
   for (const std::string& name : options_.functions) functions_hash_ = hash_name(functions_hash_, name);
+  oom_kills_ = oom_kills();
 }
 
 Engine::~Engine() = default;
@@ -258,6 +262,10 @@ void Engine::take_report(Seat& seat, const LaneOutcome& outcome) {
   Report report;
   std::string blob;
   std::string_view bytes = outcome.result;
+  if (seat.kind == TaskKind::Command && !seat.live) {
+    read_socket(seat);  // it may have gone live and ended between two looks
+    take_live(seat, outcome.task, outcome.attempt);
+  }
   const auto fetch = [&](LaneMessageType type) -> std::vector<UniqueFd> {
     for (int look = 0; look < 2; ++look) {
       const auto at = std::find_if(seat.received.begin(), seat.received.end(), [&](const ReceivedMessage& each) {
@@ -319,8 +327,7 @@ void Engine::take_report(Seat& seat, const LaneOutcome& outcome) {
   }
   if (report.outcome.kind == OutcomeKind::Signaled && report.outcome.signal == SIGKILL && killed_for_memory())
     report.outcome.kind = OutcomeKind::OutOfMemory;
-  if (seat.live) {
-    tell_growth(seat);
+  if (seat.live) {  // the files are there already, and the report has their last sizes
     report.out.spool.reset();
     report.err.spool.reset();
     seat.live = false;
@@ -357,6 +364,7 @@ void Engine::after_outcomes(Seat& seat) {
   (void)given_of(seat, oldest.first);
   if (seat.ending && seat.ending->task != oldest.first) seat.ending.reset();
   arm(seat);
+  begin_live(seat);
 }
 
 // The plan's decisions: what concerns workers is done here, the rest is told.
@@ -388,19 +396,37 @@ void Engine::read_socket(Seat& seat) {
       // Nothing there, or the other side is gone; then its death is about to be told.
       break;
     }
-    ReceivedMessage message = std::move(**received);
-    if (message.message.type == LaneMessageType::Live && message.fds.size() == 2) {
-      if (seat.lane.outstanding() != 0 && seat.lane.oldest().first == message.message.task) {
-        seat.live = true;
-        seat.live_out = seat.live_err = 0;
-        host_.on_live(message.message.task, std::move(message.fds[0]), std::move(message.fds[1]));
-        tell_growth(seat);
-      }
-    } else {
-      seat.received.push_back(std::move(message));
-      if (seat.received.size() > 4) seat.lied = true;  // an attempt has at most two such messages
-    }
+    seat.received.push_back(std::move(**received));
+    if (seat.received.size() > kMostReceived) seat.lied = true;
   }
+}
+
+void Engine::hear(Seat& seat) {
+  read_socket(seat);
+  if (seat.lied) on_liar(seat);
+  begin_live(seat);
+}
+
+// A worker that has gone on speaks of its next attempt before the outcome of the last one was drained: its message waits
+// in `received` until that attempt is the oldest.
+void Engine::begin_live(Seat& seat) {
+  if (seat.live || seat.lane.outstanding() == 0) return;
+  const LaneRun oldest = seat.lane.oldest();
+  take_live(seat, oldest.first, oldest.attempt);
+  if (seat.live) tell_growth(seat);
+}
+
+void Engine::take_live(Seat& seat, TaskId task, Attempt attempt) {
+  const auto at = std::find_if(seat.received.begin(), seat.received.end(), [&](const ReceivedMessage& each) {
+    return each.message.type == LaneMessageType::Live && each.message.task == task && each.message.attempt == attempt &&
+           each.fds.size() == 2;
+  });
+  if (at == seat.received.end()) return;
+  std::vector<UniqueFd> fds = std::move(at->fds);
+  seat.received.erase(at);
+  seat.live = true;
+  seat.live_out = seat.live_err = 0;
+  host_.on_live(task, std::move(fds[0]), std::move(fds[1]));
 }
 
 void Engine::tell_growth(Seat& seat) {

@@ -86,7 +86,10 @@ class Engine {
   [[nodiscard]] CoordinatorLane::Greeting greeting(const Seat& seat) const;
   [[nodiscard]] bool outcomes_waiting() const;
   [[nodiscard]] std::optional<Instant> next_deadline() const;
+  void hear(Seat& seat);
   void read_socket(Seat& seat);
+  void begin_live(Seat& seat);
+  void take_live(Seat& seat, TaskId task, Attempt attempt);
   void tell_growth(Seat& seat);
   [[nodiscard]] static const Given* given_of(Seat& seat, TaskId task);
   [[nodiscard]] bool killed_for_memory();

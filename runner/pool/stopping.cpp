@@ -35,6 +35,8 @@ void Engine::check_deadlines(Instant at) {
 }
 
 void Engine::check_deadline(Seat& seat, Instant at) {
+  (void)drain(seat);  // what has ended since the last look was in time
+  if (seat.gone() || !seat.deadline || *seat.deadline > at) return;
   const auto in_hand = seat.lane.in_hand();
   if (seat.ending) {
     if (in_hand && in_hand->task == seat.ending->task && in_hand->attempt == seat.ending->attempt)
@@ -117,11 +119,14 @@ void Engine::cancel_in_hand(Seat& seat, Duration grace) {
   } else {
     give_back(seat, *back);
   }
-  if (seat.idle()) return;
-  const LaneRun oldest = seat.lane.oldest();
-  CoordinatorLane::InHand in_hand{{}, oldest.first, oldest.attempt};
-  if (const auto known = seat.lane.in_hand()) in_hand = *known;
-  end_attempt(seat, in_hand, OutcomeKind::Cancelled, grace);
+  // It may have ended one task and begun the next between drain and recall. Now it can begin no more: after this drain
+  // what is outstanding is what it has in hand.
+  (void)drain(seat);
+  if (seat.idle() || seat.gone()) return;
+  if (const auto in_hand = seat.lane.in_hand())
+    end_attempt(seat, *in_hand, OutcomeKind::Cancelled, grace);
+  else
+    on_liar(seat);
 }
 
 // Nothing that is not begun will be: it is taken back. What runs is ended if that was asked for.

@@ -100,7 +100,7 @@ Seat* Engine::start_worker(TaskKind kind) {
   // Edge-triggered and never read: a worker can do nothing to its bell that would block us.
   auto bell = poller_.watch(raw->bell.get(), Poller::Trigger::Edge, [] {});
   auto socket = poller_.watch(raw->socket.get(), Poller::Trigger::Edge, [this, id] {
-    if (Seat* from = find(id)) read_socket(*from);
+    if (Seat* from = find(id)) hear(*from);
   });
   seats_.push_back(std::move(seat));
   if (!bell || !socket) {
@@ -152,7 +152,7 @@ void Engine::on_death(Seat& seat) {
   if (seat.state == Seat::State::Dead) return;
   if (seat.pidfd) poller_.forget(seat.pidfd.get());
   if (!seat.idle()) {
-    read_socket(seat);
+    hear(seat);
     (void)drain(seat);
   }
   const bool greeted = greeting(seat) == CoordinatorLane::Greeting::Welcome;

@@ -2,7 +2,7 @@
 #include <atomic>
 #include <thread>
 
-#include "lane_fixture.hpp"
+#include "tests/common/lane_fixture.hpp"
 
 namespace drover::test {
 

@@ -4,7 +4,7 @@
 #include <random>
 #include <set>
 
-#include "lane_fixture.hpp"
+#include "tests/common/lane_fixture.hpp"
 
 namespace drover::test {
 namespace {

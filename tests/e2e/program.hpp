@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -69,6 +71,18 @@ class Program {
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   void signal(int number) const { REQUIRE(::kill(pid_, number) == 0); }
+  // A blocked signal is pending until it is read. Nothing tells of that moment but /proc.
+  void wait_until_taken(int number) const {
+    const Instant limit = now() + kWatchdog;
+    for (bool pending = true; pending; ::sched_yield()) {
+      if (now() > limit) FAIL("signal " << number << " is not taken");
+      std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
+      pending = false;
+      for (std::string line; std::getline(status, line);)
+        if (line.starts_with("SigPnd:") || line.starts_with("ShdPnd:"))
+          pending = pending || (std::stoull(line.substr(7), nullptr, 16) >> (number - 1) & 1) != 0;
+    }
+  }
   void write_input(std::string_view text) {
     input_ += text;
     write_pending();
@@ -79,6 +93,8 @@ class Program {
   }
   // Nobody reads what it prints any more.
   void close_out() { out_.reset(); }
+  // It is there, but does not read.
+  void stop_reading_out() { unread_out_ = std::move(out_); }
 
   // Until it has printed that.
   void wait_for_out(std::string_view text) { wait_for(ran_.out, text); }
@@ -211,7 +227,7 @@ class Program {
   }
 
   pid_t pid_ = -1;
-  UniqueFd pidfd_, in_, out_, err_;
+  UniqueFd pidfd_, in_, out_, err_, unread_out_;
   std::string input_;
   std::size_t written_ = 0;
   bool keep_input_ = false;

@@ -104,16 +104,16 @@ TEST_CASE("a reader that has had enough of many short tasks ends the run long be
   CHECK(space.read("log").size() < 100'000);
 }
 
-TEST_CASE("a signal gives up output that nobody reads") {
+TEST_CASE("a second signal gives up output that nobody reads") {
   const TestSpace space;
   Fifo ended = space.fifo("ended");
   Program program = space.start({"run", "-"}, {.input = lines({"head -c 3000000 /dev/zero; echo >ended"})});
+  program.stop_reading_out();
   ended.read_line();
-  // The pipe is full and we do not read: only drover's end can be waited for.
   program.signal(SIGTERM);
+  program.wait_until_taken(SIGTERM);
   program.signal(SIGTERM);
-  const Ran ran = space.finish(std::move(program));
-  CHECK(ran.signal == SIGTERM);
+  CHECK(space.finish(std::move(program)).signal == SIGTERM);
 }
 
 }  // namespace drover::test

@@ -296,3 +296,12 @@ TEST_CASE("the memory of a long line is given back after it") {
   REQUIRE(source.next(task, diagnostic) == Next::Task);
   CHECK(source.held_bytes() < LineSource::kReadSize + 1024);
 }
+
+TEST_CASE("what was read before is held only until it has been used") {
+  std::string before;
+  while (before.size() < LineSource::kLongestLine) before += "run\n";
+  LineSource source(file_with("last\n"), "-", JobOptions{}, std::move(before));
+  CHECK(source.held_bytes() > LineSource::kLongestLine);
+  CHECK(drain(source).back() == "END");
+  CHECK(source.held_bytes() < LineSource::kReadSize + 1024);
+}

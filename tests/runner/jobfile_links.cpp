@@ -173,6 +173,8 @@ TEST_CASE("circles that do not touch are found each, tasks that only lead there 
 TEST_CASE("of entangled circles the shortest through the first task is named") {
   CHECK(find_cycles(graph({{2}, {3, 1}, {1}})) == std::vector<Ids>{{1, 2}});
   CHECK(find_cycles(graph({{2, 3}, {4}, {1}, {1}})) == std::vector<Ids>{{1, 3}});
+  // 2 and 3 also wait for each other: the search must not go round there for ever.
+  CHECK(find_cycles(graph({{2}, {3}, {2, 4}, {1}})) == std::vector<Ids>{{1, 2, 3, 4}});
 }
 
 TEST_CASE("a chain of a million tasks is searched without deep recursion") {

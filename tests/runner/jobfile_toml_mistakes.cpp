@@ -42,6 +42,12 @@ TEST_CASE("a syntax error ends the reading, in its place") {
         Texts{"2:11: this is not TOML: in key-value pair: expected value, saw '\\n'; correct it (what "
               "follows was not "
               "read)"});
+  CHECK(mistakes_in("[$x]\n") == Texts{"1:2: this is not TOML: in key: expected bare key starting character "
+                                       "or string delimiter, saw '$'; correct it "
+                                       "(what follows was not read)"});
+  CHECK(mistake_in("a = tr\n") ==
+        "1:7: this is not TOML: in boolean: expected 'true', saw 'tr\\n'; correct it (what follows was not "
+        "read)");
   CHECK(mistakes_in("[[task]]\ncommand = make all\n").size() == 1);
   CHECK(mistakes_in("name = \"\xff\"\n").size() == 1);
 }

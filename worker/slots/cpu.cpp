@@ -1,6 +1,7 @@
 #include "worker/slots/cpu.hpp"
 
 #include <cxxabi.h>
+#include <stdio_ext.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,7 +17,7 @@
 namespace drover {
 namespace {
 
-// A call shorter than this cannot have written anything: a write alone takes longer.
+// A call shorter than this cannot have written anything to a file: a write alone takes longer.
 constexpr std::uint64_t kTooShortToPrint = 300;
 
 class CallContext final : public Context {
@@ -100,7 +101,7 @@ class FunctionWorker {
     call(task, text, failure);
     const std::uint64_t wall = now_ns() - begin;
     Report report;
-    if (wall > kTooShortToPrint) {
+    if (wall > kTooShortToPrint || ::__fpending(stdout) != 0) {
       std::fflush(stdout);
       take_log(STDOUT_FILENO, report.out);
       take_log(STDERR_FILENO, report.err);
