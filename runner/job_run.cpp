@@ -224,14 +224,16 @@ void JobRun::on_report(TaskId task, Attempt attempt, Report& report, bool retrie
   if (!report.outcome.succeeded()) {
     const TaskSpec& failed = spec(task);
     const std::uint32_t attempts = failed.retries.value_or(options_.retries) + 1;
-    const bool shown = !retried && options_.output.mode != OutputOptions::Mode::None;
+    const bool shown = !retried && options_.output.mode != OutputOptions::Mode::None && !options_.output.keep_order;
     failure = failure_note(failed.shown_name(task), report.outcome, attempt, attempts, read_tail(report.err),
                            shown ? StderrTail::ShownAlready : StderrTail::Show);
+    if (!retried) reported_.insert(task);
     if (!retried && report.outcome.kind != OutcomeKind::Cancelled && failed_names_.size() < kNamedFailures) failed_names_.push_back(failed.shown_name(task));
   } else if (report.outcome.left_behind != 0) {
     failure = fmt::format("drover: task {} left {} process{} behind, ended with it\n", spec(task).shown_name(task),
                           report.outcome.left_behind, report.outcome.left_behind == 1 ? "" : "es");
   }
+  if (!retried && report.outcome.kind == OutcomeKind::Cancelled) cancelled_in_hand_.insert(task);
   output_->end(task, std::move(report.out), std::move(report.err), !retried);
   if (!failure.empty()) output_->note(std::move(failure));
   update_progress();
@@ -248,7 +250,7 @@ void JobRun::on_actions(const std::vector<Action>& actions) {
       case Action::Kind::Final:
         // Cancelled before its first attempt, or while it was queued: nothing was or will be reported of it.
         for (TaskId task = action.task; task < action.task + action.count; ++task) {
-          if (action.state == TaskState::Cancelled) output_->nothing(task);
+          if (action.state == TaskState::Cancelled && cancelled_in_hand_.erase(task) == 0) output_->nothing(task);
           forget(task);
         }
         break;
@@ -259,7 +261,6 @@ void JobRun::on_actions(const std::vector<Action>& actions) {
         forget(action.task);
         break;
       case Action::Kind::Halt:
-        halted_ = true;
         output_->note(options_.halt.when == HaltPolicy::When::Now
                           ? "drover: halting: what runs is ended, nothing more is started\n"
                           : "drover: halting: what runs may finish, nothing more is started\n");

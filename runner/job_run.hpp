@@ -7,8 +7,10 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "runner/jobfile/job.hpp"
@@ -96,12 +98,13 @@ class JobRun final : private EngineHost {
   std::atomic<bool> output_broken_{false};
   std::atomic<bool> output_closed_{false};
   int signal_ = 0;
-  bool halted_ = false;
+  std::unordered_set<TaskId> reported_;  // ended without success, and the plan's word on them is still to come
   bool output_given_up_ = false;
   Instant begun_{};
   std::string newest_;  // the shown name of the task that was given out last
   std::uint64_t cpu_ns_ = 0;
   std::vector<std::string> failed_names_;  // the first few
+  std::set<TaskId> cancelled_in_hand_;     // reported, their final action is still to come
 };
 
 }  // namespace drover

@@ -74,9 +74,15 @@ double drover_noop_per_second(unsigned workers, unsigned chunk) {
       into.add_run(kWarm, TaskKind::Function, 0, 0, actions);
       return true;
     }
-    if (total > kWarm || host.done < kWarm) return false;
-    begun = now_ns();
-    into.add_run(tasks, TaskKind::Function, 0, 0, actions);
+    if (host.done < kWarm) return false;
+    if (begun == 0) begun = now_ns();
+    if (chunk != 1) {
+      into.add_run(tasks, TaskKind::Function, 0, 0, actions);
+    } else {  // submitted one by one, as the peers' tasks are
+      for (std::uint32_t i = 0; i < kLowWater * 2 && into.counts().total < kWarm + tasks; ++i)
+        into.add({.kind = TaskKind::Function}, actions);
+      if (into.counts().total < kWarm + tasks) return true;
+    }
     into.input_ended(actions);
     return true;
   };
@@ -92,9 +98,7 @@ LatencySample drover_round_trip(int coordinator_cpu, int worker_cpu, bool spin) 
   constexpr std::size_t kWarm = 500;
   constexpr std::size_t kTrips = 5'000;
   EngineOptions made = options(1);
-  made.spin = spin ? EngineOptions::Spin::Always : EngineOptions::Spin::Auto;
-  // As one who is pinned to one processor sees it.
-  if (coordinator_cpu >= 0 && coordinator_cpu == worker_cpu) made.cpus = 1;
+  made.spin = spin ? EngineOptions::Spin::Always : EngineOptions::Spin::Off;  // a sleeper next to a sleeper
   Plan plan({}, FinalStates::Forgotten);
   NoopHost host;
   std::vector<std::uint64_t> trips;

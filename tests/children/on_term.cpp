@@ -2,13 +2,23 @@
 //   ignore   goes on for ever
 //   exit N   exits with N
 //   cleanup  takes a tenth of a second, prints "cleaned up", exits with 0
-// With a further word `stopped` it stops itself (SIGSTOP) after it is ready.
+// With a further word `stopped` a child of it does that, and is stopped (SIGSTOP) before it says so.
 #include <signal.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
+
+namespace {
+
+void say_ready(const char* fd) {
+  const char ready[] = "1/1 ready\n";
+  if (::write(std::atoi(fd), ready, sizeof ready - 1) < 0) std::abort();
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   const char* fd = std::getenv("DROVER_PROGRESS_FD");
@@ -23,9 +33,19 @@ int main(int argc, char** argv) {
     ::signal(SIGTERM, SIG_IGN);
   else
     ::sigprocmask(SIG_BLOCK, &term, nullptr);
-  const char ready[] = "1/1 ready\n";
-  if (::write(std::atoi(fd), ready, sizeof ready - 1) < 0) return 1;
-  if (std::strcmp(argv[argc - 1], "stopped") == 0) ::raise(SIGSTOP);
+  if (std::strcmp(argv[argc - 1], "stopped") == 0) {
+    const pid_t stopped = ::fork();
+    if (stopped > 0) {
+      int status = 0;
+      ::waitpid(stopped, &status, WUNTRACED);
+      say_ready(fd);
+      ::waitpid(stopped, &status, 0);
+      return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+    }
+    ::raise(SIGSTOP);
+  } else {
+    say_ready(fd);
+  }
   if (ignores)
     for (;;) ::pause();
 

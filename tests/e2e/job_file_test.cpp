@@ -49,7 +49,7 @@ command = "touch linted"
   CHECK(ran.exit_code == 1);
   CHECK(ran.err == Has("task fetch failed (exit 7)"));
   CHECK(ran.err == Has("task build skipped: it needs fetch"));
-  CHECK(ran.err == Has("task pack skipped: it needs build"));
+  CHECK(ran.err == Has("task pack skipped: it needs fetch"));
   CHECK(ran.err == Has("4 tasks: 1 succeeded, 1 failed, 2 skipped"));
   CHECK_FALSE(space.exists("built"));
   CHECK_FALSE(space.exists("packed"));

@@ -165,7 +165,12 @@ TEST_CASE("a note comes after the output that was passed on before it") {
 
 TEST_CASE("a note begins a line of its own where a task left one unfinished") {
   Stage stage;
-  stage.end(1, "", "50%");
+  SUBCASE("from memory") {
+    stage.end(1, "", "50%");
+  }
+  SUBCASE("from a file") {
+    stage->end(1, printed(""), spooled("50%"), true);
+  }
   stage->note("drover: a note");
   stage.end(2, "", "more\n");
   CHECK(stage.err_text() == "50%\ndrover: a note\nmore\n");
