@@ -252,6 +252,10 @@ std::optional<CoordinatorLane::InHand> CoordinatorLane::in_hand() const {
   return InHand{{claim.ticket, claim.next - 1}, current.task + claim.next - 1, current.attempt};
 }
 
+bool CoordinatorLane::claim_is_possible() const {
+  return opened(Claim::unpack(up_->claim.load(std::memory_order_seq_cst))).has_value();
+}
+
 bool CoordinatorLane::condemn(Hand hand) {
   std::uint64_t seen = up_->claim.load(std::memory_order_seq_cst);
   for (int tries = 0; tries < kMostTries; ++tries) {

@@ -93,6 +93,9 @@ class CoordinatorLane {
     Attempt attempt = 0;
   };
   [[nodiscard]] std::optional<InHand> in_hand() const;
+  // False: the claim word contradicts what was handed out and drained. An honest worker may have moved on since the last
+  // drain: it is a lie only if outcomes_waiting() says afterwards that there are none.
+  [[nodiscard]] bool claim_is_possible() const;
   // Forbids the worker to begin anything more, if it still has this in hand; false: it has moved on.
   bool condemn(Hand hand);
   void pardon();

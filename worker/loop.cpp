@@ -33,8 +33,9 @@ std::optional<ReceivedMessage> WorkerDesk::next_message(Wait wait) {
 
 std::optional<ReceivedMessage> WorkerDesk::receive(Wait wait) {
   auto received = receive_message(socket_.get(), wait);
+  // A malformed one was read, too: this worker must not wait awake for it.
+  if (!received || received->has_value()) lane_.messages_read(1);
   if (!received || !received->has_value()) return std::nullopt;
-  lane_.messages_read(1);
   // May come just before the attempt begins.
   if (const LaneMessage& message = (*received)->message; message.type == LaneMessageType::GoLive) {
     live_task_ = message.task;

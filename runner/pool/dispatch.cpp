@@ -77,7 +77,7 @@ bool Engine::fill(TaskKind kind) {
     return seat->kind == kind && !seat->gone();
   }));
   room = std::min(room, options_.workers - std::min(options_.workers, of_kind));
-  for (std::uint64_t wanted = plan_.ready(kind); room != 0 && wanted != 0 && now() >= restart_limit_.next_start(); --room) {
+  for (std::uint64_t wanted = plan_.ready(kind); room != 0 && wanted != 0 && now() >= limit_of(kind).next_start(); --room) {
     Seat* seat = start_worker(kind);
     if (seat == nullptr) break;
     any = true;

@@ -49,7 +49,8 @@ class OutcomeTaker final : public CoordinatorLane::Sink {
 };
 
 Engine::Engine(EngineOptions options, Plan& plan, EngineHost& host)
-    : options_(std::move(options)), plan_(plan), host_(host), restart_limit_(options_.restart) {
+    : options_(std::move(options)), plan_(plan), host_(host), keeper_limit_(options_.restart),
+      command_limit_(options_.restart), function_limit_(options_.restart) {
   options_.workers = std::max(options_.workers, 1U);
   options_.cpus = std::max(options_.cpus, 1U);
   slots_.resize(options_.workers);
@@ -73,7 +74,7 @@ Status Engine::run() {
   tell_actions();
   while (!failure_) {
     bool busy = drain_all();
-    check_deadlines(now());
+    if (deadlines_) check_deadlines(now());
     tell_actions();
     if (plan_.over()) break;
     busy = fill() || busy;
@@ -167,10 +168,10 @@ void Engine::sleep() {
     poller_.wait(until);
     last_poll_ = now();
   }
+  if (const auto wake = host_.next_wake(); wake && *wake <= last_poll_) host_.tick(last_poll_);
   impatient_ = batched && !outcomes_waiting();
   for (const auto& seat : seats_)
     if (seat->state != Seat::State::Dead) seat->lane.declare_awake();
-  if (const auto wake = host_.next_wake(); wake && *wake <= now()) host_.tick(now());
 }
 
 std::optional<Instant> Engine::next_deadline() const {
@@ -181,7 +182,8 @@ std::optional<Instant> Engine::next_deadline() const {
   for (const auto& seat : seats_)
     if (seat->state != Seat::State::Dead) consider(seat->deadline);
   // A start that was put off after a death: only if somebody waits for it.
-  if (const Instant start = restart_limit_.next_start(); start > now() && plan_.counts().ready != 0) consider(start);
+  if (const Instant start = command_limit_.next_start(); plan_.ready(TaskKind::Command) != 0 && start > now()) consider(start);
+  if (const Instant start = function_limit_.next_start(); plan_.ready(TaskKind::Function) != 0 && start > now()) consider(start);
   return first;
 }
 
@@ -213,7 +215,12 @@ bool Engine::drain(Seat& seat) {
   if (!seat.lane.outcomes_waiting()) return false;
   OutcomeTaker taker(*this, seat);
   const bool honest = seat.lane.drain(taker);
-  if (!honest || seat.lied) on_liar(seat);
+  if (!honest || seat.lied) {
+    on_liar(seat);
+  } else {
+    limit_of(seat.kind).on_progress();
+    keeper_limit_.on_progress();
+  }
   after_outcomes(seat);
   return true;
 }

@@ -85,6 +85,7 @@ class Engine {
   bool spin();
   [[nodiscard]] CoordinatorLane::Greeting greeting(const Seat& seat) const;
   [[nodiscard]] bool outcomes_waiting() const;
+  bool catch_liars();
   [[nodiscard]] std::optional<Instant> next_deadline() const;
   void hear(Seat& seat);
   void read_socket(Seat& seat);
@@ -121,7 +122,8 @@ class Engine {
   void kill(Seat& seat);
   void account(Seat& seat, int status, const Usage& usage, unsigned unkillable, const std::string& names);
   void remove(Seat& seat);
-  void count_idle_death(const std::string& what);
+  void count_idle_death(RestartLimit& limit, const std::string& what);
+  [[nodiscard]] RestartLimit& limit_of(TaskKind kind);
   [[nodiscard]] Seat* find(WorkerId id);
 
   // stopping.cpp
@@ -144,7 +146,7 @@ class Engine {
   std::vector<LengthEstimate> estimates_;  // by group
   std::vector<Action> actions_;
   Shipment shipment_;
-  RestartLimit restart_limit_;
+  RestartLimit keeper_limit_, command_limit_, function_limit_;
   std::uint64_t functions_hash_ = 0;
   WorkerId last_worker_ = 0;
   unsigned workers_lost_ = 0;
@@ -152,6 +154,7 @@ class Engine {
   std::optional<TaskId> live_wish_;      // not fulfilled yet
   std::optional<Duration> stop_grace_;   // set once what runs is being ended
   bool killing_ = false;
+  bool deadlines_ = false;  // some seat may have one
   bool impatient_ = false;  // the last sleep with patience brought nothing
   Instant last_poll_{};
   std::uint64_t oom_kills_ = 0;

@@ -1,5 +1,6 @@
 // When to start a worker again after one has died without having done anything: a supervisor's rule. Such deaths say that
-// something is wrong with the worker itself; a death with a task in hand is that task's and does not count here. Pure.
+// something is wrong with the worker itself; a death with a task in hand is that task's and does not count here. Where
+// outcomes come in between, workers do run, and what killed them is no reason to give up. Pure.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +11,7 @@
 namespace drover {
 
 struct RestartPolicy {
-  unsigned intensity = 5;  // more deaths than this within `period` and the run is given up
+  unsigned intensity = 5;  // more deaths than this within `period`, without an outcome: the run is given up
   Duration period = std::chrono::seconds(10);
   Duration first_delay = std::chrono::milliseconds(50);  // before the next start; doubles with each death
   Duration most_delay = std::chrono::seconds(2);
@@ -28,6 +29,12 @@ class RestartLimit {
     for (std::size_t i = 1; i < deaths_.size() && delay < policy_.most_delay; ++i) delay *= 2;
     next_start_ = now + std::min(delay, policy_.most_delay);
     return deaths_.size() <= policy_.intensity;
+  }
+  // An outcome came from a worker of this sort.
+  void on_progress() {
+    if (deaths_.empty()) return;
+    deaths_.clear();
+    next_start_ = {};
   }
   // Before this no worker is started; in the past: at once.
   [[nodiscard]] Instant next_start() const { return next_start_; }

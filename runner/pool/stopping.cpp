@@ -27,9 +27,11 @@ void Engine::arm(Seat& seat) {
   }
   const Duration backstop = seat.kind == TaskKind::Command ? given.grace + kOverdue : Duration(0);
   seat.deadline = now() + given.timeout + backstop;
+  deadlines_ = true;
 }
 
 void Engine::check_deadlines(Instant at) {
+  deadlines_ = std::any_of(seats_.begin(), seats_.end(), [](const auto& seat) { return seat->deadline.has_value(); });
   for (std::size_t i = 0; i < seats_.size(); ++i)
     if (Seat& seat = *seats_[i]; seat.deadline && *seat.deadline <= at && !seat.gone()) check_deadline(seat, at);
 }
@@ -81,6 +83,7 @@ void Engine::end_attempt(Seat& seat, const CoordinatorLane::InHand& in_hand, Out
                               .grace_ns = static_cast<std::uint64_t>(grace.count())};
     if (send_message(seat.socket.get(), message, nullptr, 0, Wait::No)) seat.lane.message_sent();
     seat.deadline = now() + grace + kOverdue;
+    deadlines_ = true;
     return;
   }
   seat.lane.want_stop(in_hand.hand);
@@ -90,6 +93,7 @@ void Engine::end_attempt(Seat& seat, const CoordinatorLane::InHand& in_hand, Out
     return;
   }
   seat.deadline = now() + grace;
+  deadlines_ = true;
 }
 
 // The worker goes, and nothing else: it is condemned first, so that it cannot have begun another task meanwhile.

@@ -67,7 +67,7 @@ Seat* Engine::find(WorkerId id) {
 
 Seat* Engine::start_worker(TaskKind kind) {
   const auto refused = [&](const Error& error) -> Seat* {
-    count_idle_death(error.text());
+    count_idle_death(limit_of(kind), error.text());
     return nullptr;
   };
   const WorkerId id = ++last_worker_;
@@ -139,7 +139,7 @@ void Engine::on_started(WorkerId id, pid_t pid, UniqueFd pidfd) {
 void Engine::on_start_failed(WorkerId id, const std::string& text) {
   Seat* seat = find(id);
   if (seat == nullptr) return;
-  count_idle_death(text);
+  count_idle_death(limit_of(seat->kind), text);
   seat->state = Seat::State::Dead;
   // Whatever was put into its lane was never begun.
   give_back(*seat, seat->lane.remains().not_begun);
@@ -229,13 +229,15 @@ void Engine::account(Seat& seat, int status, const Usage& usage, unsigned unkill
     if (!words.head.empty()) what += ": " + words.head.substr(words.head.size() - std::min(words.head.size(), kLastWords));
     while (!what.empty() && what.back() == '\n') what.pop_back();
     host_.on_notice("a worker without a task in hand died (" + what + "); it is replaced");
-    count_idle_death(what);
+    count_idle_death(limit_of(seat.kind), what);
   }
   remove(seat);
 }
 
-void Engine::count_idle_death(const std::string& what) {
-  if (!restart_limit_.on_death(now()))
+RestartLimit& Engine::limit_of(TaskKind kind) { return kind == TaskKind::Command ? command_limit_ : function_limit_; }
+
+void Engine::count_idle_death(RestartLimit& limit, const std::string& what) {
+  if (!limit.on_death(now()))
     failure_ = Error{"workers keep dying before they do anything", what + "; see whether " + options_.worker_program + " runs at all", 0};
 }
 
@@ -287,7 +289,7 @@ void Engine::on_keeper_death() {
     account(seat, SIGKILL, {}, 0, {});
   }
   host_.on_notice("the keeper died; all workers are replaced");
-  count_idle_death("the keeper was killed");
+  count_idle_death(keeper_limit_, "the keeper was killed");
   if (failure_) return;
   if (auto started = start_keeper(); !started) failure_ = started.error();
 }

@@ -239,6 +239,13 @@ TEST_CASE("the end of stderr survives, and belongs to one attempt only") {
   CHECK(lane.coordinator.stderr_tail(second.hand) == "other");
 }
 
+TEST_CASE("no hand is packed as 0, which stands for nobody, also when the tickets wrap") {
+  CHECK(Hand{0, 0}.pack() != 0);
+  CHECK(Hand{0, 1}.pack() != Hand{1, 0}.pack());
+  LanePair lane;
+  CHECK_FALSE(lane.worker.stop_wanted({0, 0}));
+}
+
 TEST_CASE("a worker cannot write what the coordinator alone writes") {
   LanePair lane;
   CHECK_FALSE(Segment::adopt(duplicate(lane.coordinator.down_fd()), Access::ReadWrite, 64).ok());

@@ -42,8 +42,9 @@ TEST_CASE("never more than -j tasks run at once") {
 
 TEST_CASE("a task over its time is ended by SIGTERM and counts as timed out, though it then exits with 0") {
   const TestSpace space;
+  Fifo never = space.fifo("never");
   const Ran ran = space.run({"run", "--timeout", "300ms", "-k", "-"},
-                            {.input = lines({"trap 'echo asked; exit 0' TERM; sleep 1000 & wait", "echo on"})});
+                            {.input = lines({"trap 'echo asked; exit 0' TERM; read x <never", "echo on"})});
   CHECK(ran.out == "asked\non\n");
   CHECK(ran.err == Has("task #1 timed out"));
   CHECK(ran.err == Has("2 tasks: 1 succeeded, 1 failed"));

@@ -4,7 +4,7 @@
 namespace drover::test {
 namespace {
 
-const std::string kGoesAtTerm = "trap 'echo bye; exit 0' TERM; echo >up; sleep 1000 & wait";
+const std::string kGoesAtTerm = "trap 'echo bye; exit 0' TERM; echo >up; read x <never";
 const std::string kIgnoresTerm = "trap '' TERM; echo >up; read x <never";
 
 }  // namespace
@@ -13,7 +13,7 @@ TEST_CASE("the first SIGINT or SIGTERM ends what runs, starts nothing more, and 
   for (const int signal : {SIGINT, SIGTERM}) {
     CAPTURE(signal);
     const TestSpace space;
-    Fifo up = space.fifo("up");
+    Fifo up = space.fifo("up"), never = space.fifo("never");
     Program program = space.start({"run", "-j", "1", "-"}, {.input = lines({kGoesAtTerm, "touch second"})});
     up.read_line();
     program.signal(signal);
@@ -48,9 +48,9 @@ TEST_CASE("after SIGTERM a task that ignores it is killed when its grace is over
 
 TEST_CASE("a task that is stopped hears SIGTERM all the same") {
   const TestSpace space;
-  Fifo up = space.fifo("up");
+  Fifo up = space.fifo("up"), never = space.fifo("never");
   Program program = space.start({"run", "--grace", "1000", "-"},
-                                {.input = lines({"trap 'echo bye; exit' TERM; echo $$ >up; kill -STOP $$; sleep 1000 & wait"})});
+                                {.input = lines({"trap 'echo bye; exit' TERM; echo >up; kill -STOP $$; read x <never"})});
   up.read_line();
   program.signal(SIGTERM);
   const Ran ran = space.finish(std::move(program));

@@ -29,7 +29,7 @@ void throw_int() { throw 5; }
 
 void crash() {
   std::signal(SIGSEGV, SIG_DFL);  // a sanitizer would turn it into an exit
-  int* volatile nowhere = nullptr;  // not known to the compiler, who would leave the store out
+  volatile int* volatile nowhere = nullptr;  // or the compiler leaves the store out
   *nowhere = 1;
 }
 void abort_now() { std::abort(); }

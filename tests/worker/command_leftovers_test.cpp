@@ -25,7 +25,19 @@ struct Report {
   char names[100] = {};
 };
 
-// The worker: runs a command whose leader says its pid, and buries it when the test says so.
+// A command that has ended and left nothing behind.
+pid_t ended_leader() {
+  const pid_t leader = ::fork();
+  if (leader == 0) {
+    ::setsid();
+    ::_exit(0);
+  }
+  siginfo_t ended;
+  if (::waitid(P_PID, static_cast<id_t>(leader), &ended, WEXITED | WNOWAIT) != 0) ::_exit(1);
+  return leader;
+}
+
+// The worker: its first command says its pid and does not end; two others have ended. Buries one at each cue.
 [[noreturn]] void bury_on_cue(const std::string& pid_fifo, const std::string& cue_fifo, int report_fd) {
   (void)become_reaper().ok();
   const pid_t leader = ::fork();
@@ -34,9 +46,9 @@ struct Report {
     ::execl("/bin/sh", "sh", "-c", "echo $$ > \"$0\"; exec sleep 1000", pid_fifo.c_str(), nullptr);
     ::_exit(127);
   }
-  (void)read_fifo(cue_fifo);
-  for (int i = 0; i < 2; ++i) {
-    const Leftovers left = end_leftovers(leader, GroupWas::Running, 200ms);
+  for (const pid_t ended : {leader, ended_leader(), ended_leader()}) {
+    (void)read_fifo(cue_fifo);
+    const Leftovers left = end_leftovers(ended, GroupWas::Running, 200ms);
     Report report{left.unkillable, left.left_behind, left.leader_status.has_value(), {}};
     left.unkillable_names.copy(report.names, sizeof report.names - 1);
     if (::write(report_fd, &report, sizeof report) != sizeof report) ::_exit(1);
@@ -104,19 +116,26 @@ TEST_CASE("a process that SIGKILL does not end is given up, named, and counted o
   ::close(ends[1]);
   const pid_t leader = std::stoi(read_fifo(pid_fifo));
   REQUIRE(::ptrace(PTRACE_SEIZE, leader, nullptr, nullptr) == 0);
-  std::ofstream(cue_fifo) << "now\n";
+  const auto bury_next = [&] {
+    std::ofstream(cue_fifo) << "now\n";
+    Report report;
+    REQUIRE(::read(ends[0], &report, sizeof report) == sizeof report);
+    return report;
+  };
 
-  Report first, second;
-  REQUIRE(::read(ends[0], &first, sizeof first) == sizeof first);
+  const Report first = bury_next();
   CHECK(first.unkillable == 1);
   CHECK_FALSE(first.leader_known);
   CHECK(std::string(first.names).starts_with(std::to_string(leader) + " ("));
-  REQUIRE(::read(ends[0], &second, sizeof second) == sizeof second);
-  CHECK(second.unkillable == 0);
-  CHECK(second.left_behind == 0);
-  ::close(ends[0]);
+  const Report still_there = bury_next();
+  CHECK(still_there.unkillable == 0);
+  CHECK(still_there.leader_known);
+  CHECK(::waitpid(leader, nullptr, __WALL) == leader);  // now its parent sees it
+  const Report gone = bury_next();
+  CHECK(gone.unkillable == 0);
+  CHECK(gone.left_behind == 0);
 
-  CHECK(::waitpid(leader, nullptr, __WALL) == leader);
+  ::close(ends[0]);
   int status = 0;
   REQUIRE(::waitpid(worker, &status, 0) == worker);
   CHECK(status == 0);

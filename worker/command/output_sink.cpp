@@ -10,10 +10,11 @@
 namespace drover {
 namespace {
 
-constexpr std::size_t kChunk = 64 * 1024;
+constexpr std::size_t kChunk = 256 * 1024;
 constexpr std::size_t kMostInOneTurn = 1024 * 1024;
-constexpr int kBusyPipeSize = 256 * 1024;
+constexpr int kBusyPipeSize = kChunk;  // so that one read empties it
 
+// No splice: it takes as much of the machine as this, and has errors of its own.
 char chunk[kChunk];  // touched only between a read and keep(), so all sinks share it
 
 }  // namespace
@@ -21,11 +22,10 @@ char chunk[kChunk];  // touched only between a read and keep(), so all sinks sha
 bool OutputSink::take() {
   std::size_t total = 0;
   while (total < kMostInOneTurn) {
-    const bool to_file = spool_ && !refused_ && can_splice_;
-    const std::size_t got = to_file ? splice_some(kMostInOneTurn) : copy_some(kChunk);
+    const std::size_t got = copy_some(kChunk);
     total += got;
     // Less than asked for: it was empty a moment ago, and poll will tell of more.
-    if (got == 0 || (!to_file && got < kChunk)) break;
+    if (got < kChunk) break;
   }
   return total > 0;
 }
@@ -42,9 +42,6 @@ void OutputSink::take_rest() {
 void OutputSink::spool_to(UniqueFd file) {
   spool_ = std::move(file);
   size_ = 0;
-  // A command that prints so much should not wait for us at every 64 KiB. Refused when its user has too many
-  // such pipes; then it stays as it is.
-  ::fcntl(pipe_.ours.get(), F_SETPIPE_SZ, kBusyPipeSize);
   write_to_spool(head_);
   head_ = {};
 }
@@ -52,7 +49,8 @@ void OutputSink::spool_to(UniqueFd file) {
 std::string OutputSink::last(std::size_t most) const {
   if (!spool_) return head_.substr(head_.size() - std::min(most, head_.size()));
   std::string bytes(static_cast<std::size_t>(std::min<std::uint64_t>(most, size_)), '\0');
-  const ssize_t got = ::pread(spool_.get(), bytes.data(), bytes.size(), static_cast<off_t>(size_ - bytes.size()));
+  const ssize_t got =
+      ::pread(spool_.get(), bytes.data(), bytes.size(), static_cast<off_t>(size_ - bytes.size()));
   bytes.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
   return bytes;
 }
@@ -71,26 +69,13 @@ std::size_t OutputSink::copy_some(std::size_t most) {
   return static_cast<std::size_t>(got);
 }
 
-std::size_t OutputSink::splice_some(std::size_t most) {
-  auto at = static_cast<loff_t>(size_);  // ours, as readers of the file share its own offset
-  ssize_t got;
-  do {
-    got = ::splice(pipe_.ours.get(), nullptr, spool_.get(), &at, most, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
-  } while (got < 0 && errno == EINTR);
-  if (got > 0) {
-    size_ += static_cast<std::size_t>(got);
-    return static_cast<std::size_t>(got);
-  }
-  // Whatever the file system objects to, the write of the copy will find out; the bytes are still in the
-  // pipe.
-  if (got < 0 && errno != EAGAIN) can_splice_ = false;
-  return can_splice_ ? 0 : copy_some(std::min(most, kChunk));
-}
-
 void OutputSink::keep(std::string_view bytes) {
   if (!spool_ && !refused_ && head_.size() + bytes.size() > kCapturedInMemory) {
     auto file = make_spool_file();
     if (file) {
+      // A command that prints so much should not wait for us at every 64 KiB. Refused when its user has too
+      // many such pipes; then it stays as it is.
+      ::fcntl(pipe_.ours.get(), F_SETPIPE_SZ, kBusyPipeSize);
       spool_to(std::move(*file));
     } else {
       // Keep the beginning: it is all that there will be.

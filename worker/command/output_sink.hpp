@@ -38,9 +38,8 @@ class OutputSink {
   [[nodiscard]] CapturedStream take_captured();
 
  private:
-  // How much went, of at most `most` bytes.
+  // Returns how much came, of at most `most` bytes.
   std::size_t copy_some(std::size_t most);
-  std::size_t splice_some(std::size_t most);
   void keep(std::string_view bytes);
   void write_to_spool(std::string_view bytes);
 
@@ -51,7 +50,6 @@ class OutputSink {
   std::uint64_t lost_ = 0;
   Error loss_;
   bool refused_ = false;  // the disk has refused something: nothing after it is kept
-  bool can_splice_ = true;
 };
 
 }  // namespace drover

@@ -18,7 +18,7 @@ namespace drover {
 namespace {
 
 // A call shorter than this cannot have written anything to a file: a write alone takes longer.
-constexpr std::uint64_t kTooShortToPrint = 300;
+constexpr std::uint64_t kTooShortToPrint = 800;
 
 class CallContext final : public Context {
  public:
