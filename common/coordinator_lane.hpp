@@ -59,6 +59,12 @@ class CoordinatorLane {
   [[nodiscard]] int down_fd() const { return down_segment_.fd(); }
   [[nodiscard]] int up_fd() const { return up_segment_.fd(); }
 
+  // The mappings stay, the descriptors go: once the worker has got them.
+  void close_fds() {
+    down_segment_.close_fd();
+    up_segment_.close_fd();
+  }
+
   // Has the worker said that it is ready, and does it speak our version?
   enum class Greeting { None, Welcome, WrongVersion };
   [[nodiscard]] Greeting greeting(std::uint32_t functions, std::uint64_t functions_hash) const;

@@ -86,6 +86,7 @@ Result<Segment> Segment::adopt(UniqueFd fd, Access access, std::size_t least) {
     return Error{"map shared memory", {}, failure.get_native_error()};
   }
   segment.data_ = static_cast<std::byte*>(segment.mapping_->region.get_address());
+  ::madvise(segment.data_, segment.size_, MADV_DONTFORK);
   segment.fd_ = std::move(fd);
   return segment;
 }

@@ -100,8 +100,7 @@ bool JobRun::feed(Plan& plan, std::vector<Action>& actions) {
 
 void JobRun::add_all(Plan& plan, std::vector<Action>& actions) {
   for (const TaskSpec& each : tasks_)
-    plan.add({.kind = each.kind, .group = group_of(each), .retries = each.retries.value_or(options_.retries), .after = each.after},
-             actions);
+    plan.add(planned(each), actions);
   plan.input_ended(actions);
 }
 
@@ -113,9 +112,9 @@ bool JobRun::add_from_source(Plan& plan, std::vector<Action>& actions) {
     switch (source_->next(task, diagnostic)) {
       case TaskSource::Next::Task: {
         const TaskId id = plan.counts().total + 1;
-        const PlanTask planned{.kind = task.kind, .group = group_of(task), .retries = task.retries.value_or(options_.retries)};
+        const PlanTask as_planned = planned(task);
         streamed_.emplace(id, std::move(task));
-        const TaskId added = plan.add(planned, actions);
+        const TaskId added = plan.add(as_planned, actions);
         DROVER_CHECK(added == id);
         break;
       }
@@ -146,6 +145,15 @@ bool JobRun::add_from_source(Plan& plan, std::vector<Action>& actions) {
     }
   }
   return true;
+}
+
+// A function with a timeout travels alone: what holds for a run of tasks holds for all of them.
+PlanTask JobRun::planned(const TaskSpec& task) {
+  return {.kind = task.kind,
+          .group = group_of(task),
+          .retries = task.retries.value_or(options_.retries),
+          .after = task.after,
+          .alone = task.kind == TaskKind::Function && task.timeout.value_or(options_.timeout) > Duration(0)};
 }
 
 std::uint32_t JobRun::group_of(const TaskSpec& each) {
@@ -233,7 +241,6 @@ void JobRun::on_report(TaskId task, Attempt attempt, Report& report, bool retrie
     failure = fmt::format("drover: task {} left {} process{} behind, ended with it\n", spec(task).shown_name(task),
                           report.outcome.left_behind, report.outcome.left_behind == 1 ? "" : "es");
   }
-  if (!retried && report.outcome.kind == OutcomeKind::Cancelled) cancelled_in_hand_.insert(task);
   output_->end(task, std::move(report.out), std::move(report.err), !retried);
   if (!failure.empty()) output_->note(std::move(failure));
   update_progress();
@@ -250,7 +257,7 @@ void JobRun::on_actions(const std::vector<Action>& actions) {
       case Action::Kind::Final:
         // Cancelled before its first attempt, or while it was queued: nothing was or will be reported of it.
         for (TaskId task = action.task; task < action.task + action.count; ++task) {
-          if (action.state == TaskState::Cancelled && cancelled_in_hand_.erase(task) == 0) output_->nothing(task);
+          if (reported_.erase(task) == 0 && action.state == TaskState::Cancelled) output_->nothing(task);
           forget(task);
         }
         break;

@@ -67,6 +67,7 @@ class JobRun final : private EngineHost {
 
   void add_all(Plan& plan, std::vector<Action>& actions);
   bool add_from_source(Plan& plan, std::vector<Action>& actions);
+  [[nodiscard]] PlanTask planned(const TaskSpec& task);
   [[nodiscard]] std::uint32_t group_of(const TaskSpec& spec);
   [[nodiscard]] const TaskSpec& spec(TaskId task) const;
   void forget(TaskId task);

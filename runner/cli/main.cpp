@@ -1,4 +1,5 @@
 // The command `drover`: verbs are in files of their own.
+#include <fcntl.h>
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
@@ -21,9 +22,16 @@ namespace {
   std::_Exit(128 + signal);
 }
 
+// `drover run … >&-`: what we open must not land on the descriptors that output goes to.
+void secure_standard_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0) (void)!::open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  secure_standard_descriptors();
   CLI::App app("drover runs tasks on every core of this machine, each in a process of its own.", "drover");
   app.set_version_flag("--version", "drover 0.1.0");
   app.require_subcommand(1);

@@ -43,6 +43,7 @@ void Engine::vacate(Seat& seat) {
 }
 
 bool Engine::fill() {
+  look_again_.reset();
   if (plan_.input_wanted(kLowWater)) host_.feed(plan_, actions_);
   if (plan_.ready(TaskKind::Command) == 0 && plan_.ready(TaskKind::Function) == 0) {
     const bool commands = rebalance(TaskKind::Command);
@@ -192,7 +193,12 @@ bool Engine::rebalance(TaskKind kind) {
     }
   }
   const auto recall = choose_recall(loads);
-  if (!recall || recall->count == 0) return false;
+  if (!recall || recall->count == 0) {
+    // Soon done, by what is known of its tasks. If it is not, somebody idles beside it: look once more then.
+    if (std::any_of(loads.begin(), loads.end(), [](const LaneLoad& load) { return load.not_begun != 0; }))
+      look_again_ = now() + kHoldsUp;
+    return false;
+  }
   Seat& seat = *seats_[recall->lane];
   const auto back = seat.lane.recall(recall->count);
   if (!back) {

@@ -2,6 +2,8 @@
 // that was stopped or slow judges nobody wrongly.
 #include "runner/pool/engine.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <fstream>
 
@@ -22,6 +24,13 @@ constexpr Duration kLongSpin = std::chrono::milliseconds(2);
 // Messages that are kept of one worker. More than an honest one has under way: three for each task that a command lane
 // holds; of a function worker's results only as many are read at once as one look takes.
 constexpr std::size_t kMostReceived = 64;
+
+// A spool must be a file (reading it cannot block) that is as long as the report says.
+bool holds_what_it_says(const CapturedStream& stream) {
+  struct stat info {};
+  return !stream.spool || (::fstat(stream.spool.get(), &info) == 0 && S_ISREG(info.st_mode) &&
+                           static_cast<std::uint64_t>(info.st_size) >= stream.size);
+}
 
 std::uint64_t oom_kills() {
   std::ifstream in("/proc/vmstat");
@@ -106,6 +115,17 @@ bool Engine::outcomes_waiting() const {
   });
 }
 
+// A worker that has lost its claim word may sleep for ever with tasks that it was given: nobody would wake us.
+bool Engine::catch_liars() {
+  bool any = false;
+  for (const auto& seat : seats_) {
+    if (seat->idle() || seat->gone() || seat->lane.claim_is_possible() || seat->lane.outcomes_waiting()) continue;
+    on_liar(*seat);
+    any = true;
+  }
+  return any;
+}
+
 bool Engine::spin() {
   if (options_.spin == EngineOptions::Spin::Off) return false;
   unsigned spinners = 1;  // this thread
@@ -164,7 +184,7 @@ void Engine::sleep() {
   const bool due = std::any_of(seats_.begin(), seats_.end(), [](const auto& seat) {
     return !seat->idle() && seat->state != Seat::State::Dead && seat->lane.wake_due();
   });
-  if (!due && !greeted) {
+  if (!due && !greeted && !catch_liars()) {
     poller_.wait(until);
     last_poll_ = now();
   }
@@ -181,6 +201,7 @@ std::optional<Instant> Engine::next_deadline() const {
   };
   for (const auto& seat : seats_)
     if (seat->state != Seat::State::Dead) consider(seat->deadline);
+  consider(look_again_);
   // A start that was put off after a death: only if somebody waits for it.
   if (const Instant start = command_limit_.next_start(); plan_.ready(TaskKind::Command) != 0 && start > now()) consider(start);
   if (const Instant start = function_limit_.next_start(); plan_.ready(TaskKind::Function) != 0 && start > now()) consider(start);
@@ -308,6 +329,7 @@ void Engine::take_report(Seat& seat, const LaneOutcome& outcome) {
         std::size_t next = 0;
         if ((outcome.flags & kOutSpooled) != 0) report.out.spool = std::move(fds[next++]);
         if ((outcome.flags & kErrSpooled) != 0) report.err.spool = std::move(fds[next++]);
+        seat.lied = !holds_what_it_says(report.out) || !holds_what_it_says(report.err);
       }
     }
   } else if (!seat.lied) {
@@ -379,14 +401,18 @@ void Engine::tell_actions() {
   while (!actions_.empty()) {
     std::vector<Action> turn;
     turn.swap(actions_);
-    bool stopping = false;
+    bool halting = false;
     for (const Action& action : turn) {
-      if (action.kind == Action::Kind::Halt) stopping = true;
+      if (action.kind == Action::Kind::Halt) halting = true;
       if (action.kind != Action::Kind::Cancel) continue;
-      stopping = true;
-      if (!stop_grace_) stop_grace_ = options_.grace;
+      if (plan_.stopping()) {
+        halting = true;
+        if (!stop_grace_) stop_grace_ = options_.grace;
+      } else {
+        cancel(action);
+      }
     }
-    if (stopping) stop_workers();
+    if (halting) stop_workers();
     host_.on_actions(turn);
   }
 }

@@ -52,7 +52,7 @@ class Engine {
   // Until the plan is over. An error: drover itself cannot go on (no worker can be started).
   Status run();
 
-  // From inside a host's call or a watched descriptor's handler, or between start and run:
+  // From a watched descriptor's handler or the host's tick, or between start and run:
   // Soon: starts nothing more. Now: also ends what runs, SIGTERM first, SIGKILL after `grace`.
   void stop(StopKind kind, std::optional<Duration> grace = {});
   // Ends what runs by SIGKILL.
@@ -111,6 +111,7 @@ class Engine {
   // supervision.cpp
   Status start_keeper();
   Seat* start_worker(TaskKind kind);
+  bool settle_for_fewer(const Error& error);
   void on_keeper();
   void on_keeper_death();
   void reap_orphans();
@@ -134,6 +135,7 @@ class Engine {
   void end_by_force(Seat& seat, const CoordinatorLane::InHand& in_hand);
   void cancel_in_hand(Seat& seat, Duration grace);
   void stop_workers();
+  void cancel(const Action& action);
   void send_live_wish();
 
   EngineOptions options_;
@@ -154,6 +156,8 @@ class Engine {
   std::optional<TaskId> live_wish_;      // not fulfilled yet
   std::optional<Duration> stop_grace_;   // set once what runs is being ended
   bool killing_ = false;
+  std::size_t most_seats_ = SIZE_MAX;       // lower once the machine has refused more
+  std::optional<Instant> look_again_;       // whether a lane that was left alone should be relieved after all
   bool deadlines_ = false;  // some seat may have one
   bool impatient_ = false;  // the last sleep with patience brought nothing
   Instant last_poll_{};

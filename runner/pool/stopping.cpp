@@ -7,8 +7,9 @@
 namespace drover {
 namespace {
 
-// A command worker times and stops its command by itself; this long after it should have, it is taken for stuck.
-constexpr Duration kOverdue = std::chrono::seconds(6);
+// A command worker times and stops its command by itself; this long after it should have (it gives
+// up twice 5 s on what SIGKILL does not end), it is taken for stuck.
+constexpr Duration kOverdue = std::chrono::seconds(12);
 
 }  // namespace
 
@@ -54,6 +55,7 @@ void Engine::check_deadline(Seat& seat, Instant at) {
   const Given& given = seat.given.front();
   const Duration limit = given.timeout + (seat.kind == TaskKind::Command ? given.grace + kOverdue : Duration(0));
   if (!in_hand) {  // between two tasks, or its worker has not begun
+    if (!seat.lane.claim_is_possible() && !seat.lane.outcomes_waiting()) return on_liar(seat);
     seat.seen_hand.reset();
     seat.deadline = at + limit;
     return;
@@ -131,6 +133,26 @@ void Engine::cancel_in_hand(Seat& seat, Duration grace) {
     end_attempt(seat, *in_hand, OutcomeKind::Cancelled, grace);
   else
     on_liar(seat);
+}
+
+// Single tasks that are to be ended while the run goes on.
+void Engine::cancel(const Action& action) {
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    Seat& seat = *seats_[i];
+    const bool holds = std::any_of(seat.given.begin(), seat.given.end(), [&](const Given& given) {
+      return given.run.first < action.task + action.count && action.task < given.run.first + given.run.count;
+    });
+    if (!holds || seat.idle() || seat.gone()) continue;
+    if (const auto back = seat.lane.recall(UINT32_MAX); !back) {
+      on_liar(seat);
+      continue;
+    } else {
+      give_back(seat, *back);
+    }
+    if (seat.idle() || seat.gone()) continue;
+    const LaneRun oldest = seat.lane.oldest();
+    if (oldest.first >= action.task && oldest.first - action.task < action.count) cancel_in_hand(seat, options_.grace);
+  }
 }
 
 // Nothing that is not begun will be: it is taken back. What runs is ended if that was asked for.

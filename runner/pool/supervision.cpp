@@ -65,9 +65,23 @@ Seat* Engine::find(WorkerId id) {
   return at == seats_.end() ? nullptr : at->get();
 }
 
+// The machine has no room for another worker: goes on with those that there are, if there are any. One place less, so
+// that descriptors are left for what the others hand in.
+bool Engine::settle_for_fewer(const Error& error) {
+  const bool exhausted = error.code == EMFILE || error.code == ENFILE || error.code == ENOMEM || error.code == EAGAIN ||
+                         error.code == ENOSPC || error.code == ETOOMANYREFS;
+  if (!exhausted || seats_.size() < 2) return false;
+  if (most_seats_ == SIZE_MAX)
+    host_.on_notice("no more than " + std::to_string(seats_.size()) + " workers: " + error.text() +
+                    (error.code == EMFILE ? "; raise `ulimit -n` for more" : ""));
+  most_seats_ = seats_.size();
+  return true;
+}
+
 Seat* Engine::start_worker(TaskKind kind) {
+  if (seats_.size() >= most_seats_) return nullptr;
   const auto refused = [&](const Error& error) -> Seat* {
-    count_idle_death(limit_of(kind), error.text());
+    if (!settle_for_fewer(error)) count_idle_death(limit_of(kind), error.text());
     return nullptr;
   };
   const WorkerId id = ++last_worker_;
@@ -96,6 +110,7 @@ Seat* Engine::start_worker(TaskKind kind) {
     }
   }
   if (auto asked = keeper_->start_worker(id, pass, args); !asked) return refused(asked.error());
+  seat->lane.close_fds();
   Seat* raw = seat.get();
   // Edge-triggered and never read: a worker can do nothing to its bell that would block us.
   auto bell = poller_.watch(raw->bell.get(), Poller::Trigger::Edge, [] {});

@@ -8,7 +8,7 @@
 namespace drover::test {
 namespace {
 
-// The last two digits of the name choose the seed, so a failure can be repeated.
+// A task's name tells its seed, so a failure can be repeated.
 void damage_many(const std::string& then, int first_seed, int seeds) {
   const TestSpace space;
   FunctionJob job;
@@ -16,13 +16,13 @@ void damage_many(const std::string& then, int first_seed, int seeds) {
   int honest = 0;
   const auto add_honest = [&] {
     const std::string number = std::to_string(++honest);
-    job.add("honest " + number, "twice", number);
+    // The first task that a damaged worker would have had next is lost with it: nobody can know that it was not begun.
+    job.add("honest " + number, "twice", number, then == "return" ? "retries = 20" : "");
     expected.insert("honest " + number + "\t" + std::to_string(2 * honest));
     job.add_command("command " + number, "echo " + number);
     expected.insert("command " + number + "\t" + number);
   };
   for (int seed = first_seed; seed < first_seed + seeds; ++seed) {
-    // What has been handed in is in the same memory: only what comes later can be promised.
     job.add("damage " + std::to_string(seed), "damage_lane", std::to_string(seed) + ", \"" + then + "\"",
             then == "stay" ? "timeout = \"200ms\"\ngrace = \"0s\"" : "");
     add_honest();
@@ -34,7 +34,7 @@ void damage_many(const std::string& then, int first_seed, int seeds) {
   CHECK(ran.err != Has("broken promise"));
   CHECK(ran.err == Has("drover: " + std::to_string(3 * seeds) + " tasks: "));
   for (const std::string& line : split_lines(ran.err)) {
-    CHECK_MESSAGE(!line.starts_with("drover: task honest"), line);
+    if (then != "return") CHECK_MESSAGE(!line.starts_with("drover: task honest"), line);
     CHECK_MESSAGE(!line.starts_with("drover: task command"), line);
   }
   std::set<std::string> printed;

@@ -37,7 +37,7 @@ pid_t ended_leader() {
   return leader;
 }
 
-// The worker: its first command says its pid and does not end; two others have ended. Buries one at each cue.
+// The worker: its first command says its pid and goes on, the two others have ended. Buries one at each cue.
 [[noreturn]] void bury_on_cue(const std::string& pid_fifo, const std::string& cue_fifo, int report_fd) {
   (void)become_reaper().ok();
   const pid_t leader = ::fork();
@@ -46,9 +46,9 @@ pid_t ended_leader() {
     ::execl("/bin/sh", "sh", "-c", "echo $$ > \"$0\"; exec sleep 1000", pid_fifo.c_str(), nullptr);
     ::_exit(127);
   }
-  for (const pid_t ended : {leader, ended_leader(), ended_leader()}) {
+  for (int round = 0; round < 3; ++round) {
     (void)read_fifo(cue_fifo);
-    const Leftovers left = end_leftovers(ended, GroupWas::Running, 200ms);
+    const Leftovers left = end_leftovers(round == 0 ? leader : ended_leader(), GroupWas::Running, 200ms);
     Report report{left.unkillable, left.left_behind, left.leader_status.has_value(), {}};
     left.unkillable_names.copy(report.names, sizeof report.names - 1);
     if (::write(report_fd, &report, sizeof report) != sizeof report) ::_exit(1);
