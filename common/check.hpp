@@ -4,11 +4,11 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define DROVER_CHECK(condition)                                                                     \
-  do {                                                                                              \
-    if (!(condition)) [[unlikely]] {                                                                \
+#define DROVER_CHECK(condition)                                                                           \
+  do {                                                                                                    \
+    if (!(condition)) [[unlikely]] {                                                                      \
       std::fprintf(stderr, "drover: %s:%d: broken promise: %s; please report this\n", __FILE__, __LINE__, \
-                   #condition);                                                                     \
-      std::abort();                                                                                 \
-    }                                                                                               \
+                   #condition);                                                                           \
+      std::abort();                                                                                       \
+    }                                                                                                     \
   } while (false)

@@ -1,11 +1,11 @@
 // The claim word: by one compare-and-swap a worker takes a task, the coordinator takes tasks back, and the
-// coordinator forbids a worker to go on. So each task is begun by at most one worker, and nobody has to guess.
+// coordinator forbids a worker to go on. So each task is begun by at most one worker, and nobody has to
+// guess.
 //
 //   ticket     the entry of the down ring that the worker has opened, counted from 1 (24 bits, wraps)
-//   next       how many of that entry's tasks it has begun: it has task next - 1 in hand until it publishes its outcome
-//   end        how many of them it may begin; kWholeRun: as many as the entry's cell says
-//   queued     how many entries behind it are published and not opened
-//   condemned  it may begin nothing more
+//   next       how many of that entry's tasks it has begun: it has task next - 1 in hand until it publishes
+//   its outcome end        how many of them it may begin; kWholeRun: as many as the entry's cell says queued
+//   how many entries behind it are published and not opened condemned  it may begin nothing more
 //
 // Nothing is read before it is claimed, so a word that looks the same again is the same again (no ABA).
 #pragma once
@@ -46,13 +46,15 @@ struct Hand {
   std::uint32_t item = 0;  // from 0
 
   // Never 0, which stands for nobody: ticket 0 comes, when the tickets wrap.
-  [[nodiscard]] constexpr std::uint64_t pack() const { return std::uint64_t{1} << 38 | std::uint64_t{ticket} << 14 | item; }
+  [[nodiscard]] constexpr std::uint64_t pack() const {
+    return std::uint64_t{1} << 38 | std::uint64_t{ticket} << 14 | item;
+  }
   friend constexpr bool operator==(const Hand&, const Hand&) = default;
 };
 
-// Worker: begins the next task if there is one. `run_count(ticket)` tells how many tasks the opened entry holds; it is
-// called for an entry that this worker has opened already.
-// Pairs with the coordinator's publish: what it wrote into the cell is visible after a successful take.
+// Worker: begins the next task if there is one. `run_count(ticket)` tells how many tasks the opened entry
+// holds; it is called for an entry that this worker has opened already. Pairs with the coordinator's publish:
+// what it wrote into the cell is visible after a successful take.
 template <class RunCount>
 bool try_take(std::atomic<std::uint64_t>& word, RunCount&& run_count, Hand& taken) {
   std::uint64_t seen = word.load(std::memory_order_acquire);

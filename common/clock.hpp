@@ -18,6 +18,8 @@ using Instant = std::chrono::time_point<std::chrono::steady_clock, Duration>;
 }
 
 // libstdc++'s steady_clock is CLOCK_MONOTONIC.
-[[nodiscard]] inline Instant now() { return Instant(Duration(now_ns())); }
+[[nodiscard]] inline Instant now() {
+  return Instant(Duration(now_ns()));
+}
 
 }  // namespace drover

@@ -1,4 +1,5 @@
-// A command as it travels from the coordinator to a command worker: everything that the worker needs to start it.
+// A command as it travels from the coordinator to a command worker: everything that the worker needs to start
+// it.
 #pragma once
 
 #include <cstdint>
@@ -19,12 +20,12 @@ struct Command {
   std::vector<std::string> argv;
   // Set over the worker's own environment, later ones win. DROVER_* are here too, except DROVER_PROGRESS_FD.
   std::vector<std::pair<std::string, std::string>> env;
-  std::string cwd;         // empty: the worker's own, which is the coordinator's
+  std::string cwd;  // empty: the worker's own, which is the coordinator's
   StdinKind stdin_kind = StdinKind::Null;
-  std::string stdin_value;  // the path, or the text
-  Duration timeout{0};     // counted from exec; 0: none
+  std::string stdin_value;                    // the path, or the text
+  Duration timeout{0};                        // counted from exec; 0: none
   Duration grace = std::chrono::seconds(10);  // between SIGTERM and SIGKILL
-  bool live_output = false;  // begin with live output (see worker/command)
+  bool live_output = false;                   // begin with live output (see worker/command)
 };
 
 [[nodiscard]] std::string encode_command(const Command& command);

@@ -11,8 +11,8 @@
 namespace drover {
 namespace {
 
-// A worker that keeps changing its claim word cannot keep the coordinator busy for longer than this many tries. An
-// honest one changes it once a task; losing so many races in a row to it does not happen.
+// A worker that keeps changing its claim word cannot keep the coordinator busy for longer than this many
+// tries. An honest one changes it once a task; losing so many races in a row to it does not happen.
 constexpr int kMostTries = 10'000;
 
 }  // namespace
@@ -52,7 +52,8 @@ Result<CoordinatorLane> CoordinatorLane::create(WorkerId worker, TaskKind kind, 
   return lane;
 }
 
-CoordinatorLane::Greeting CoordinatorLane::greeting(std::uint32_t functions, std::uint64_t functions_hash) const {
+CoordinatorLane::Greeting CoordinatorLane::greeting(std::uint32_t functions,
+                                                    std::uint64_t functions_hash) const {
   const std::uint64_t magic = up_->magic.load(std::memory_order_seq_cst);
   if (magic == 0) return Greeting::None;
   if (magic != kUpMagic || up_->version.load(std::memory_order_relaxed) != kLaneVersion ||
@@ -62,9 +63,9 @@ CoordinatorLane::Greeting CoordinatorLane::greeting(std::uint32_t functions, std
   return Greeting::Welcome;
 }
 
-CoordinatorLane::Push CoordinatorLane::try_push(const LaneRun& run, std::uint32_t function, std::uint32_t slot,
-                                                std::uint32_t flags, const std::string_view* args,
-                                                std::size_t args_count) {
+CoordinatorLane::Push CoordinatorLane::try_push(const LaneRun& run, std::uint32_t function,
+                                                std::uint32_t slot, std::uint32_t flags,
+                                                const std::string_view* args, std::size_t args_count) {
   DROVER_CHECK(run.count >= 1 && run.count <= kMostInRun && (args_count == 0 || args_count == run.count));
   // The cell of the last finished entry stays as it is: the worker looks at it until it has opened the next.
   if (entries() >= shape_.cells - 1) return Push::Full;
@@ -110,7 +111,8 @@ CoordinatorLane::Push CoordinatorLane::try_push(const LaneRun& run, std::uint32_
 
 void CoordinatorLane::publish() {
   if (pushed_ == published_) return;
-  // Publishes the cells: pairs with the acquire in try_take. seq_cst: ordered before the look at the worker's sleep.
+  // Publishes the cells: pairs with the acquire in try_take. seq_cst: ordered before the look at the worker's
+  // sleep.
   up_->claim.fetch_add(Claim::kOneQueued * (pushed_ - published_), std::memory_order_seq_cst);
   published_ = pushed_;
   wake_if_asleep(up_->asleep);
@@ -155,7 +157,8 @@ bool CoordinatorLane::drain(Sink& sink) {
     }
     if (!honest) break;
     if (record.kind == 0 && record.flags == 0 && record.result_size == 0) {
-      if (quiet.count != 0 && (quiet.first + quiet.count != record.task || quiet.attempt != record.attempt)) tell_quiet();
+      if (quiet.count != 0 && (quiet.first + quiet.count != record.task || quiet.attempt != record.attempt))
+        tell_quiet();
       if (quiet.count == 0) quiet = {record.task, 0, record.attempt};
       ++quiet.count;
       quiet_ns += record.wall_ns;
@@ -181,7 +184,8 @@ std::optional<std::uint64_t> CoordinatorLane::opened(const Claim& claim) const {
   const std::uint64_t ticket = published_ - claim.queued;
   if (claim.queued > published_ || (ticket & Claim::kTicketMask) != claim.ticket) return std::nullopt;
   if (ticket + 1 < oldest_) return std::nullopt;  // it would have to be finished, and is not begun
-  // An opened entry that is not the oldest outstanding one means outcomes left out, unless all before it are there.
+  // An opened entry that is not the oldest outstanding one means outcomes left out, unless all before it are
+  // there.
   if (ticket > oldest_) return std::nullopt;
   if (ticket == 0) return claim.next == 0 ? std::optional(ticket) : std::nullopt;
   if (claim.next == 0) return std::nullopt;
@@ -206,16 +210,19 @@ std::optional<std::vector<LaneRun>> CoordinatorLane::recall(std::uint32_t most) 
     std::uint32_t entries_back = 0;
     while (entries_back < claim.queued && wanted >= entry(published_ - entries_back).count)
       wanted -= entry(published_ - entries_back++).count;
-    if (entries_back == 0 && claim.queued != 0) entries_back = 1;  // entries behind the open one go as a whole
+    if (entries_back == 0 && claim.queued != 0)
+      entries_back = 1;  // entries behind the open one go as a whole
     // Tasks with an outcome in an entry that is said to be unopened.
-    if (published_ - entries_back < oldest_ && oldest_ <= published_ && entry(oldest_).done != 0) return std::nullopt;
+    if (published_ - entries_back < oldest_ && oldest_ <= published_ && entry(oldest_).done != 0)
+      return std::nullopt;
     Claim changed = claim;
     changed.queued -= entries_back;
     std::uint32_t cut = 0;
     std::uint32_t count = 0;
     if (changed.queued == 0 && wanted != 0 && claim.next != 0 && ticket >= oldest_) {
       count = entry(ticket).count;
-      if (claim.next > count || claim.next < entry(ticket).done || (claim.end != Claim::kWholeRun && claim.end != count))
+      if (claim.next > count || claim.next < entry(ticket).done ||
+          (claim.end != Claim::kWholeRun && claim.end != count))
         return std::nullopt;
       cut = std::min(wanted, count - claim.next);
       if (cut != 0) changed.end = count - cut;
@@ -274,7 +281,9 @@ void CoordinatorLane::pardon() {
   wake_if_asleep(up_->asleep);
 }
 
-void CoordinatorLane::want_stop(Hand hand) { down_->stop_wanted.store(hand.pack(), std::memory_order_seq_cst); }
+void CoordinatorLane::want_stop(Hand hand) {
+  down_->stop_wanted.store(hand.pack(), std::memory_order_seq_cst);
+}
 
 CoordinatorLane::Remains CoordinatorLane::remains() const {
   Remains remains;
@@ -332,8 +341,10 @@ std::optional<TaskProgress> CoordinatorLane::progress() const {
     copy.at_ns = board.at_ns.load(std::memory_order_acquire);
     const std::uint64_t hand = board.ticket.load(std::memory_order_acquire);
     std::uint64_t words[kBoardText / 8];
-    for (std::size_t i = 0; i < std::size(words); ++i) words[i] = board.text[i].load(std::memory_order_acquire);
-    const std::size_t size = std::min<std::size_t>(board.text_size.load(std::memory_order_acquire), kBoardText);
+    for (std::size_t i = 0; i < std::size(words); ++i)
+      words[i] = board.text[i].load(std::memory_order_acquire);
+    const std::size_t size =
+        std::min<std::size_t>(board.text_size.load(std::memory_order_acquire), kBoardText);
     if (board.version.load(std::memory_order_relaxed) != version) continue;
     if (copy.at_ns == 0) return std::nullopt;
     copy.hand = {static_cast<std::uint32_t>(hand >> 14) & Claim::kTicketMask,
@@ -344,9 +355,15 @@ std::optional<TaskProgress> CoordinatorLane::progress() const {
   return std::nullopt;  // it is being written all the time: look again at the next redraw
 }
 
-std::uint64_t CoordinatorLane::started_ns() const { return up_->board.started_ns.load(std::memory_order_relaxed); }
-std::uint64_t CoordinatorLane::out_bytes() const { return up_->board.out_bytes.load(std::memory_order_acquire); }
-std::uint64_t CoordinatorLane::err_bytes() const { return up_->board.err_bytes.load(std::memory_order_acquire); }
+std::uint64_t CoordinatorLane::started_ns() const {
+  return up_->board.started_ns.load(std::memory_order_relaxed);
+}
+std::uint64_t CoordinatorLane::out_bytes() const {
+  return up_->board.out_bytes.load(std::memory_order_acquire);
+}
+std::uint64_t CoordinatorLane::err_bytes() const {
+  return up_->board.err_bytes.load(std::memory_order_acquire);
+}
 
 bool CoordinatorLane::listens(Hand hand) const {
   return up_->board.listens.load(std::memory_order_relaxed) == hand.pack();

@@ -1,5 +1,6 @@
-// The coordinator's end of a lane. Single-threaded. Trusts nothing that it reads: each record is copied once and the
-// copy is checked against what was handed out; whatever does not fit is a lie, and a lane that lies is done with.
+// The coordinator's end of a lane. Single-threaded. Trusts nothing that it reads: each record is copied once
+// and the copy is checked against what was handed out; whatever does not fit is a lie, and a lane that lies
+// is done with.
 #pragma once
 
 #include <cstdint>
@@ -87,9 +88,9 @@ class CoordinatorLane {
   // The first one without an outcome: what the worker has in hand, or begins next.
   [[nodiscard]] LaneRun oldest() const;
 
-  // Takes back about `most` tasks (>= 1) that were not begun, the latest first: entries that the worker has not opened go
-  // as a whole. What it returns was never begun and never will be by this worker; empty: it has begun them all.
-  // nullopt: the lane lied.
+  // Takes back about `most` tasks (>= 1) that were not begun, the latest first: entries that the worker has
+  // not opened go as a whole. What it returns was never begun and never will be by this worker; empty: it has
+  // begun them all. nullopt: the lane lied.
   std::optional<std::vector<LaneRun>> recall(std::uint32_t most);
 
   // The attempt in hand; none between two tasks. Call drain first. nullopt inside: nothing in hand.
@@ -99,8 +100,8 @@ class CoordinatorLane {
     Attempt attempt = 0;
   };
   [[nodiscard]] std::optional<InHand> in_hand() const;
-  // False: the claim word contradicts what was handed out and drained. An honest worker may have moved on since the last
-  // drain: it is a lie only if outcomes_waiting() says afterwards that there are none.
+  // False: the claim word contradicts what was handed out and drained. An honest worker may have moved on
+  // since the last drain: it is a lie only if outcomes_waiting() says afterwards that there are none.
   [[nodiscard]] bool claim_is_possible() const;
   // Forbids the worker to begin anything more, if it still has this in hand; false: it has moved on.
   bool condemn(Hand hand);
@@ -115,8 +116,8 @@ class CoordinatorLane {
   };
   [[nodiscard]] Remains remains() const;
 
-  // Between these two the worker rings when it has published `outcomes` more than were taken, or has nothing left to do.
-  // After declare_sleep look at wake_due(): what came before it is not rung for.
+  // Between these two the worker rings when it has published `outcomes` more than were taken, or has nothing
+  // left to do. After declare_sleep look at wake_due(): what came before it is not rung for.
   void declare_sleep(std::uint32_t outcomes = 1);
   [[nodiscard]] bool wake_due() const;
   void declare_awake();
@@ -129,7 +130,8 @@ class CoordinatorLane {
   [[nodiscard]] std::uint64_t err_bytes() const;
   // The function in hand looks at stop_requested.
   [[nodiscard]] bool listens(Hand hand) const;
-  // The last that the command in hand wrote to stderr. Only of a worker that is dead: nobody else stands still.
+  // The last that the command in hand wrote to stderr. Only of a worker that is dead: nobody else stands
+  // still.
   [[nodiscard]] std::string stderr_tail(Hand hand) const;
 
  private:
@@ -142,7 +144,9 @@ class CoordinatorLane {
   };
   CoordinatorLane(Segment down, Segment up, const LaneShape& shape);
   [[nodiscard]] Entry& entry(std::uint64_t ticket) { return entries_[ticket & (shape_.cells - 1)]; }
-  [[nodiscard]] const Entry& entry(std::uint64_t ticket) const { return entries_[ticket & (shape_.cells - 1)]; }
+  [[nodiscard]] const Entry& entry(std::uint64_t ticket) const {
+    return entries_[ticket & (shape_.cells - 1)];
+  }
   // The full number of the entry that the word speaks of; nullopt when it contradicts what was published.
   [[nodiscard]] std::optional<std::uint64_t> opened(const Claim& claim) const;
   void pop_complete();
@@ -155,15 +159,15 @@ class CoordinatorLane {
   char* args_ = nullptr;
   const OutcomeRecord* outcomes_ = nullptr;
   const char* results_ = nullptr;
-  std::vector<Entry> entries_;       // by ticket
-  std::uint64_t oldest_ = 1;         // ticket of the first entry with tasks outstanding; pushed_ + 1 when none
-  std::uint64_t pushed_ = 0;         // ticket of the last entry written
-  std::uint64_t published_ = 0;      // ticket of the last entry published
-  std::uint64_t taken_ = 0;          // outcomes
+  std::vector<Entry> entries_;   // by ticket
+  std::uint64_t oldest_ = 1;     // ticket of the first entry with tasks outstanding; pushed_ + 1 when none
+  std::uint64_t pushed_ = 0;     // ticket of the last entry written
+  std::uint64_t published_ = 0;  // ticket of the last entry published
+  std::uint64_t taken_ = 0;      // outcomes
   std::uint64_t wake_at_ = 1;
   std::uint64_t args_begin_ = 0, args_end_ = 0;  // absolute: [begin, end) of the arena is in use
   std::uint32_t outstanding_ = 0;
-  std::string result_;               // private copy of what is being looked at
+  std::string result_;  // private copy of what is being looked at
 };
 
 }  // namespace drover

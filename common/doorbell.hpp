@@ -1,8 +1,8 @@
 // Waking the other side of a lane, at the cost of a system call only when it sleeps.
 // Worker asleep: it waits on a futex word in *up*; the coordinator wakes it and can never be blocked by that.
-// Coordinator asleep: it waits in epoll; the worker writes to an eventfd of its own that the coordinator never reads
-// (edge-triggered), so nothing that a worker does to it can block the coordinator.
-// Both sides first publish, then look whether the other sleeps; the sleeper first declares, then looks for work. All
+// Coordinator asleep: it waits in epoll; the worker writes to an eventfd of its own that the coordinator
+// never reads (edge-triggered), so nothing that a worker does to it can block the coordinator. Both sides
+// first publish, then look whether the other sleeps; the sleeper first declares, then looks for work. All
 // four are seq_cst read-modify-writes or loads, so one of the two sees the other.
 #pragma once
 

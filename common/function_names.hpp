@@ -1,4 +1,5 @@
-// Both sides of a lane number functions by their place in the sorted list of names; this hash tells that the lists agree.
+// Both sides of a lane number functions by their place in the sorted list of names; this hash tells that the
+// lists agree.
 #pragma once
 
 #include <cstdint>

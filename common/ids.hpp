@@ -1,4 +1,5 @@
-// The numbers by which things are known. TaskId is the task's SEQ: from 1, in the order in which tasks were read.
+// The numbers by which things are known. TaskId is the task's SEQ: from 1, in the order in which tasks were
+// read.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +7,8 @@
 namespace drover {
 
 using TaskId = std::uint64_t;
-using Attempt = std::uint32_t;    // from 1
-using WorkerId = std::uint32_t;   // from 1, never used again within a run
-using SlotNumber = std::uint32_t; // from 1: the task's {%} and DROVER_SLOT
+using Attempt = std::uint32_t;     // from 1
+using WorkerId = std::uint32_t;    // from 1, never used again within a run
+using SlotNumber = std::uint32_t;  // from 1: the task's {%} and DROVER_SLOT
 
 }  // namespace drover

@@ -1,8 +1,8 @@
 // The layout of a lane: the shared memory between the coordinator and one worker. Version 1.
-// A lane is two segments. *down* is written by the coordinator alone (the kernel holds the worker to it: the memfd is
-// sealed against new writable mappings). *up* is written by the worker; the coordinator changes two words of it, the
-// claim word and the sleep word. Every field names its writer. runner/manual/lane.md holds the byte map.
-// No pointers, no locks: offsets and counts only, and the reader checks each before use.
+// A lane is two segments. *down* is written by the coordinator alone (the kernel holds the worker to it: the
+// memfd is sealed against new writable mappings). *up* is written by the worker; the coordinator changes two
+// words of it, the claim word and the sleep word. Every field names its writer. runner/manual/lane.md holds
+// the byte map. No pointers, no locks: offsets and counts only, and the reader checks each before use.
 #pragma once
 
 #include <atomic>
@@ -20,14 +20,15 @@ inline constexpr std::size_t kCacheLine = 64;
 // One entry of the down ring: a task, or a run of `count` consecutive tasks of one function.
 // Written before it is published in the claim word, not touched again until its last outcome was taken.
 struct alignas(kCacheLine) TaskCell {
-  std::uint64_t task;          // the first one's number
+  std::uint64_t task;  // the first one's number
   std::uint32_t attempt;
-  std::uint32_t count;         // 1 .. kMostInRun
-  std::uint32_t function;      // index in the sorted list of functions; kNoFunction for a command
-  std::uint32_t flags;         // kArgsByDescriptor
-  std::uint32_t args_offset;   // in the arguments' arena
-  std::uint32_t args_size;     // all of the run's; with count > 1 the first count + 1 words are offsets of the items
-  std::uint32_t slot;          // the task's slot number
+  std::uint32_t count;        // 1 .. kMostInRun
+  std::uint32_t function;     // index in the sorted list of functions; kNoFunction for a command
+  std::uint32_t flags;        // kArgsByDescriptor
+  std::uint32_t args_offset;  // in the arguments' arena
+  std::uint32_t
+      args_size;       // all of the run's; with count > 1 the first count + 1 words are offsets of the items
+  std::uint32_t slot;  // the task's slot number
   std::uint32_t reserved[7];
 };
 static_assert(sizeof(TaskCell) == 64 && std::is_trivially_copyable_v<TaskCell>);
@@ -52,22 +53,23 @@ static_assert(sizeof(OutcomeRecord) == 32 && std::is_trivially_copyable_v<Outcom
 inline constexpr std::uint8_t kResultByDescriptor = 1;  // the result came as a sealed memfd over the socket
 inline constexpr std::uint8_t kOutSpooled = 2;          // stdout came as a file over the socket
 inline constexpr std::uint8_t kErrSpooled = 4;          // stderr likewise
-inline constexpr std::uint8_t kFullAccount = 8;         // the result begins with an encoded Outcome, see worker/report.hpp
+inline constexpr std::uint8_t kFullAccount =
+    8;  // the result begins with an encoded Outcome, see worker/report.hpp
 
 // Set once before the worker starts, constant afterwards.
 struct alignas(kCacheLine) DownConstants {
   std::uint64_t magic;
   std::uint32_t version;
   std::uint32_t worker;
-  std::uint32_t cells;           // a power of two
+  std::uint32_t cells;  // a power of two
   std::uint32_t cells_offset;
   std::uint32_t args_offset;
   std::uint32_t args_size;
-  std::uint32_t outcomes;        // entries of the up ring, a power of two
-  std::uint32_t outcomes_offset; // in up
-  std::uint32_t results_offset;  // in up
+  std::uint32_t outcomes;         // entries of the up ring, a power of two
+  std::uint32_t outcomes_offset;  // in up
+  std::uint32_t results_offset;   // in up
   std::uint32_t results_size;
-  std::uint32_t kind;            // TaskKind
+  std::uint32_t kind;  // TaskKind
   std::uint32_t reserved[3];
 };
 
@@ -93,18 +95,19 @@ inline constexpr std::size_t kStderrTail = 2048;
 
 // The progress board: the worker writes, the coordinator reads a copy that may be a moment old.
 struct alignas(kCacheLine) Board {
-  std::atomic<std::uint32_t> version;   // odd while the worker writes the five below
+  std::atomic<std::uint32_t> version;  // odd while the worker writes the five below
   std::atomic<std::uint32_t> text_size;
   std::atomic<std::uint64_t> done;
   std::atomic<std::uint64_t> total;
-  std::atomic<std::uint64_t> at_ns;     // of the last call
-  std::atomic<std::uint64_t> ticket;    // the claim (ticket << 14 | item) that it speaks of
+  std::atomic<std::uint64_t> at_ns;   // of the last call
+  std::atomic<std::uint64_t> ticket;  // the claim (ticket << 14 | item) that it speaks of
   std::atomic<std::uint64_t> text[kBoardText / 8];
   // Single words: no version needed.
   std::atomic<std::uint64_t> started_ns;  // when the attempt in hand was begun
   std::atomic<std::uint64_t> out_bytes;   // live output that is readable in the spool files
   std::atomic<std::uint64_t> err_bytes;
-  std::atomic<std::uint64_t> listens;     // the claim (ticket << 14 | item) whose function looks at stop_requested
+  std::atomic<std::uint64_t>
+      listens;  // the claim (ticket << 14 | item) whose function looks at stop_requested
   // The last bytes that the command in hand wrote to stderr, as a ring: byte n is at n % kStderrTail.
   std::atomic<std::uint64_t> err_tail_ticket;
   std::atomic<std::uint64_t> err_tail_total;
@@ -115,8 +118,8 @@ struct alignas(kCacheLine) UpHeader {
   // Worker, at the handshake.
   std::atomic<std::uint64_t> magic;
   std::atomic<std::uint32_t> version;
-  std::atomic<std::uint32_t> functions;        // how many it knows
-  std::atomic<std::uint64_t> functions_hash;   // of their sorted names
+  std::atomic<std::uint32_t> functions;       // how many it knows
+  std::atomic<std::uint64_t> functions_hash;  // of their sorted names
   // Both, by compare-and-swap: common/claim.hpp.
   alignas(kCacheLine) std::atomic<std::uint64_t> claim;
   // Both: 1 while the worker sleeps on it (a futex); whoever sets it to 0 wakes.
@@ -126,7 +129,8 @@ struct alignas(kCacheLine) UpHeader {
   Board board;
 };
 
-static_assert(std::atomic<std::uint64_t>::is_always_lock_free && std::atomic<std::uint32_t>::is_always_lock_free,
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free &&
+                  std::atomic<std::uint32_t>::is_always_lock_free,
               "a lane needs atomics that work between processes");
 
 // How large a lane's parts are. Chosen by the coordinator, told to the worker in DownConstants.
@@ -149,7 +153,9 @@ struct LaneShape {
 };
 
 // 64 KiB in all for commands, 256 KiB for functions: memory is touched, so paid for, as tasks need it.
-inline constexpr LaneShape kCommandLane{.cells = 16, .args_size = 28 * 1024, .outcomes = 32, .results_size = 30 * 1024};
-inline constexpr LaneShape kFunctionLane{.cells = 512, .args_size = 92 * 1024, .outcomes = 2048, .results_size = 60 * 1024};
+inline constexpr LaneShape kCommandLane{
+    .cells = 16, .args_size = 28 * 1024, .outcomes = 32, .results_size = 30 * 1024};
+inline constexpr LaneShape kFunctionLane{
+    .cells = 512, .args_size = 92 * 1024, .outcomes = 2048, .results_size = 60 * 1024};
 
 }  // namespace drover

@@ -58,7 +58,8 @@ Result<std::optional<ReceivedMessage>> receive_message(int socket, Wait wait) {
       received.fds.emplace_back(fd);
     }
   }
-  if (static_cast<std::size_t>(got) != sizeof received.message || (header.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0)
+  if (static_cast<std::size_t>(got) != sizeof received.message ||
+      (header.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0)
     return Error{"receive from the other side of a lane", "a malformed message", EPROTO};
   return std::optional<ReceivedMessage>(std::move(received));
 }

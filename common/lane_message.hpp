@@ -1,4 +1,5 @@
-// What goes over a worker's socket: rare things, and whatever needs a descriptor. Every message names its attempt.
+// What goes over a worker's socket: rare things, and whatever needs a descriptor. Every message names its
+// attempt.
 #pragma once
 
 #include <cstdint>

@@ -12,9 +12,9 @@ namespace drover {
 // The values are part of the lane's format: append only.
 enum class OutcomeKind : std::uint8_t {
   Succeeded = 0,
-  Failed = 1,         // a command's exit code, or what a function threw
-  Signaled = 2,       // a signal ended the command
-  WorkerLost = 3,     // the worker died with it in hand
+  Failed = 1,      // a command's exit code, or what a function threw
+  Signaled = 2,    // a signal ended the command
+  WorkerLost = 3,  // the worker died with it in hand
   TimedOut = 4,
   OutOfMemory = 5,
   Cancelled = 6,
@@ -34,16 +34,16 @@ struct Usage {
 
 struct Outcome {
   OutcomeKind kind = OutcomeKind::Succeeded;
-  std::int32_t exit_code = 0;     // Failed, CouldNotStart
-  std::int32_t signal = 0;        // Signaled, WorkerLost; for TimedOut and Cancelled the one that ended it
+  std::int32_t exit_code = 0;  // Failed, CouldNotStart
+  std::int32_t signal = 0;     // Signaled, WorkerLost; for TimedOut and Cancelled the one that ended it
   bool core_dumped = false;
   std::uint32_t left_behind = 0;  // processes that it had left behind and that were ended
   std::uint32_t unkillable = 0;   // processes that 5 s after SIGKILL were still there
   std::uint64_t start_ns = 0;     // CLOCK_MONOTONIC at exec, or at the call of the function
   std::uint64_t wall_ns = 0;
   Usage usage;
-  // For people, one line without a newline: what a function threw, why a command could not start, the last progress
-  // of a task whose worker was lost.
+  // For people, one line without a newline: what a function threw, why a command could not start, the last
+  // progress of a task whose worker was lost.
   std::string message;
 
   [[nodiscard]] bool succeeded() const { return kind == OutcomeKind::Succeeded; }

@@ -1,5 +1,5 @@
-// Result<T>: a value, or the reason why the system refused. For failures of the system only: a task that failed
-// is data (common/outcome.hpp), a broken promise of our own is DROVER_CHECK.
+// Result<T>: a value, or the reason why the system refused. For failures of the system only: a task that
+// failed is data (common/outcome.hpp), a broken promise of our own is DROVER_CHECK.
 #pragma once
 
 #include <cerrno>
@@ -42,13 +42,25 @@ class [[nodiscard]] Result {
   [[nodiscard]] bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }
   // Precondition: ok().
-  [[nodiscard]] T& value() & { DROVER_CHECK(ok()); return std::get<0>(state_); }
-  [[nodiscard]] const T& value() const& { DROVER_CHECK(ok()); return std::get<0>(state_); }
-  [[nodiscard]] T&& value() && { DROVER_CHECK(ok()); return std::get<0>(std::move(state_)); }
+  [[nodiscard]] T& value() & {
+    DROVER_CHECK(ok());
+    return std::get<0>(state_);
+  }
+  [[nodiscard]] const T& value() const& {
+    DROVER_CHECK(ok());
+    return std::get<0>(state_);
+  }
+  [[nodiscard]] T&& value() && {
+    DROVER_CHECK(ok());
+    return std::get<0>(std::move(state_));
+  }
   T* operator->() { return &value(); }
   T& operator*() { return value(); }
   // Precondition: !ok().
-  [[nodiscard]] const Error& error() const { DROVER_CHECK(!ok()); return std::get<1>(state_); }
+  [[nodiscard]] const Error& error() const {
+    DROVER_CHECK(!ok());
+    return std::get<1>(state_);
+  }
 
  private:
   std::variant<T, Error> state_;

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include <boost/interprocess/detail/os_file_functions.hpp>
-#include <boost/interprocess/mapped_region.hpp>
 #include <boost/interprocess/exceptions.hpp>
+#include <boost/interprocess/mapped_region.hpp>
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
@@ -33,7 +33,8 @@ struct Mappable {
 
 Result<UniqueFd> make_memfd(const char* label) {
   int fd = ::memfd_create(label, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-  if (fd < 0 && errno == EINVAL) fd = ::memfd_create(label, MFD_CLOEXEC | MFD_ALLOW_SEALING);  // before Linux 6.3
+  if (fd < 0 && errno == EINVAL)
+    fd = ::memfd_create(label, MFD_CLOEXEC | MFD_ALLOW_SEALING);  // before Linux 6.3
   if (fd < 0) return last_error("memfd_create", label);
   return UniqueFd(fd);
 }
@@ -80,8 +81,9 @@ Result<Segment> Segment::adopt(UniqueFd fd, Access access, std::size_t least) {
   Segment segment;
   segment.size_ = static_cast<std::size_t>(info.st_size);
   try {
-    segment.mapping_ = std::make_unique<Mapping>(Mapping{bip::mapped_region(
-        Mappable{fd.get()}, access == Access::ReadOnly ? bip::read_only : bip::read_write, 0, segment.size_)});
+    segment.mapping_ = std::make_unique<Mapping>(Mapping{
+        bip::mapped_region(Mappable{fd.get()}, access == Access::ReadOnly ? bip::read_only : bip::read_write,
+                           0, segment.size_)});
   } catch (const bip::interprocess_exception& failure) {
     return Error{"map shared memory", {}, failure.get_native_error()};
   }
@@ -100,7 +102,8 @@ Result<UniqueFd> make_sealed_blob(const char* label, std::string_view bytes) {
     if (n < 0) return last_error("write shared memory", label);
     written += static_cast<std::size_t>(n);
   }
-  if (::fcntl(fd->get(), F_ADD_SEALS, kFixedSize | F_SEAL_WRITE) != 0) return last_error("seal shared memory", label);
+  if (::fcntl(fd->get(), F_ADD_SEALS, kFixedSize | F_SEAL_WRITE) != 0)
+    return last_error("seal shared memory", label);
   return std::move(fd.value());
 }
 

@@ -1,5 +1,6 @@
-// A piece of shared memory without a name: a sealed memfd, mapped. It cannot change its size (so no SIGBUS), and
-// the kernel frees it with its last descriptor and mapping, whatever dies. The only place that knows Boost.Interprocess.
+// A piece of shared memory without a name: a sealed memfd, mapped. It cannot change its size (so no SIGBUS),
+// and the kernel frees it with its last descriptor and mapping, whatever dies. The only place that knows
+// Boost.Interprocess.
 #pragma once
 
 #include <cstddef>
@@ -21,11 +22,12 @@ class Segment {
   Segment& operator=(Segment&&) noexcept;
   ~Segment();
 
-  // A new segment of zeros, mapped for reading and writing here. With Access::ReadOnly for the peer, whoever gets the
-  // descriptor can only map it for reading. The memory is reserved: errors are ENOSPC, ENOMEM, EMFILE.
-  // A forked child does not inherit the mapping.
+  // A new segment of zeros, mapped for reading and writing here. With Access::ReadOnly for the peer, whoever
+  // gets the descriptor can only map it for reading. The memory is reserved: errors are ENOSPC, ENOMEM,
+  // EMFILE. A forked child does not inherit the mapping.
   static Result<Segment> create(const char* label, std::size_t bytes, Access peer);
-  // Maps what a peer has made. Refused (EINVAL) unless it is sealed against resizing and holds `least` bytes or more.
+  // Maps what a peer has made. Refused (EINVAL) unless it is sealed against resizing and holds `least` bytes
+  // or more.
   static Result<Segment> adopt(UniqueFd fd, Access access, std::size_t least);
 
   [[nodiscard]] int fd() const { return fd_.get(); }

@@ -1,4 +1,5 @@
-// A task as its author wrote it: what to do, after what, and by which policy. Knows nothing of attempts or workers.
+// A task as its author wrote it: what to do, after what, and by which policy. Knows nothing of attempts or
+// workers.
 #pragma once
 
 #include <optional>
@@ -16,7 +17,7 @@ namespace drover {
 enum class TaskKind : std::uint8_t { Command = 1, Function = 2 };
 
 struct TaskSpec {
-  std::string name;               // as written; empty: shown as #SEQ
+  std::string name;  // as written; empty: shown as #SEQ
   TaskKind kind = TaskKind::Command;
   std::vector<std::string> argv;  // Command: what is executed (for a shell: {"/bin/sh", "-c", text})
   std::string text;               // Command: as the author wrote it, for people and --dry-run

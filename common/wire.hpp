@@ -1,5 +1,5 @@
-// Bytes that cross a process wall. Writer appends; Reader trusts nothing: it checks each length before use and,
-// once one check has failed, yields zeros and stays failed. Both ends are one machine: host byte order.
+// Bytes that cross a process wall. Writer appends; Reader trusts nothing: it checks each length before use
+// and, once one check has failed, yields zeros and stays failed. Both ends are one machine: host byte order.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,8 @@ namespace drover {
 class WireWriter {
  public:
   template <class T>
-    requires std::is_trivially_copyable_v<T>
-  void put(const T& value) {
-    bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
-  }
+  requires std::is_trivially_copyable_v<T>
+  void put(const T& value) { bytes_.append(reinterpret_cast<const char*>(&value), sizeof value); }
   void put_string(std::string_view text) {
     put(static_cast<std::uint32_t>(text.size()));
     bytes_.append(text);
@@ -33,7 +31,7 @@ class WireReader {
   explicit WireReader(std::string_view bytes) : rest_(bytes) {}
 
   template <class T>
-    requires std::is_trivially_copyable_v<T>
+  requires std::is_trivially_copyable_v<T>
   [[nodiscard]] T get() {
     T value{};
     if (failed_ || rest_.size() < sizeof value) {
@@ -54,7 +52,8 @@ class WireReader {
     rest_.remove_prefix(size);
     return text;
   }
-  // How many elements follow, each of at least `least` bytes: a lie cannot make the caller reserve more than it got.
+  // How many elements follow, each of at least `least` bytes: a lie cannot make the caller reserve more than
+  // it got.
   [[nodiscard]] std::uint32_t get_count(std::size_t least) {
     const auto count = get<std::uint32_t>();
     if (failed_ || count > rest_.size() / (least == 0 ? 1 : least)) {

@@ -15,8 +15,8 @@ namespace {
 
 bool fits(const DownConstants& c, std::size_t down_size, std::size_t up_size) {
   const auto end = [](std::uint64_t offset, std::uint64_t size) { return offset + size; };
-  return c.magic == kDownMagic && c.version == kLaneVersion && std::has_single_bit(c.cells) && c.cells <= 512 &&
-         std::has_single_bit(c.outcomes) &&
+  return c.magic == kDownMagic && c.version == kLaneVersion && std::has_single_bit(c.cells) &&
+         c.cells <= 512 && std::has_single_bit(c.outcomes) &&
          end(c.cells_offset, std::uint64_t{c.cells} * sizeof(TaskCell)) <= down_size &&
          end(c.args_offset, c.args_size) <= down_size &&
          end(c.outcomes_offset, std::uint64_t{c.outcomes} * sizeof(OutcomeRecord)) <= up_size &&
@@ -160,10 +160,13 @@ void WorkerLane::publish(const TakenTask& taken, OutcomeKind kind, std::uint8_t 
                       .result_offset = offset,
                       .result_size = static_cast<std::uint32_t>(result.size()),
                       .wall_ns = wall_ns};
-  // Publishes the record: pairs with the coordinator's load in drain. seq_cst: ordered before the look at its sleep.
+  // Publishes the record: pairs with the coordinator's load in drain. seq_cst: ordered before the look at its
+  // sleep.
   up_->outcomes_published.exchange(++published_, std::memory_order_seq_cst);
   const std::uint32_t epoch = down_->sleep_epoch.load(std::memory_order_seq_cst);
-  if ((epoch & 1) != 0 && epoch != rung_epoch_ && published_ >= down_->wake_at.load(std::memory_order_relaxed)) ring();
+  if ((epoch & 1) != 0 && epoch != rung_epoch_ &&
+      published_ >= down_->wake_at.load(std::memory_order_relaxed))
+    ring();
 }
 
 void WorkerLane::ring() {

@@ -44,8 +44,8 @@ class WorkerLane {
 
   // How large a result may be to travel in the lane.
   [[nodiscard]] std::size_t most_result() const { return down_->constants.results_size / 2; }
-  // Publishes the outcome of the task in hand and rings if the coordinator sleeps. Waits only when the coordinator has
-  // not taken a whole ring of outcomes yet. Precondition: result.size() <= most_result().
+  // Publishes the outcome of the task in hand and rings if the coordinator sleeps. Waits only when the
+  // coordinator has not taken a whole ring of outcomes yet. Precondition: result.size() <= most_result().
   void publish(const TakenTask& taken, OutcomeKind kind, std::uint8_t flags, std::uint64_t wall_ns,
                std::string_view result);
 
@@ -83,8 +83,8 @@ class WorkerLane {
   std::uint32_t messages_read_ = 0;
   // Absolute positions in the results' arena: [results_begin_, results_end_) is in use.
   std::uint64_t results_begin_ = 0, results_end_ = 0;
-  std::uint64_t released_ = 0;                 // outcomes whose place in the arena is free again
-  std::vector<std::uint64_t> result_ends_;     // by outcome number: where its result ends
+  std::uint64_t released_ = 0;              // outcomes whose place in the arena is free again
+  std::vector<std::uint64_t> result_ends_;  // by outcome number: where its result ends
 };
 
 }  // namespace drover

@@ -23,7 +23,9 @@ JobRun::JobRun(JobRunOptions options, std::vector<TaskSpec> tasks)
     : options_(std::move(options)), tasks_(std::move(tasks)), plan_(options_.halt, FinalStates::Kept) {}
 
 JobRun::JobRun(JobRunOptions options, std::unique_ptr<TaskSource> source)
-    : options_(std::move(options)), source_(std::move(source)), plan_(options_.halt, FinalStates::Forgotten) {}
+    : options_(std::move(options)),
+      source_(std::move(source)),
+      plan_(options_.halt, FinalStates::Forgotten) {}
 
 JobRun::~JobRun() = default;
 
@@ -38,7 +40,8 @@ Result<JobRunResult> JobRun::run() {
   auto engine = Engine::start(options_.engine, plan_, *this);
   if (!engine) return engine.error();
   engine_ = std::move(engine.value());
-  if (auto watched = engine_->poller().watch(nudge_.get(), Poller::Trigger::Level, [this] { on_nudge(); }); !watched)
+  if (auto watched = engine_->poller().watch(nudge_.get(), Poller::Trigger::Level, [this] { on_nudge(); });
+      !watched)
     return watched.error();
   if (options_.handle_signals) watch_signals();
 
@@ -60,10 +63,11 @@ Result<JobRunResult> JobRun::run() {
                                                          }});
   if (!output) return output.error();
   output_ = std::move(output.value());
-  progress_ = std::make_unique<Progress>(options_.progress, options_.output.err_fd,
-                                         Progress::Display{.status = [this](std::string text) { output_->set_status(std::move(text)); },
-                                                           .line = [this](std::string text) { output_->note(std::move(text)); }},
-                                         begun_);
+  progress_ = std::make_unique<Progress>(
+      options_.progress, options_.output.err_fd,
+      Progress::Display{.status = [this](std::string text) { output_->set_status(std::move(text)); },
+                        .line = [this](std::string text) { output_->note(std::move(text)); }},
+      begun_);
 
   const Status ended = engine_->run();
   update_progress();
@@ -99,8 +103,7 @@ bool JobRun::feed(Plan& plan, std::vector<Action>& actions) {
 }
 
 void JobRun::add_all(Plan& plan, std::vector<Action>& actions) {
-  for (const TaskSpec& each : tasks_)
-    plan.add(planned(each), actions);
+  for (const TaskSpec& each : tasks_) plan.add(planned(each), actions);
   plan.input_ended(actions);
 }
 
@@ -176,7 +179,9 @@ void JobRun::forget(TaskId task) {
 
 // --- tasks out
 
-bool JobRun::may_start() { return !output_->full(); }
+bool JobRun::may_start() {
+  return !output_->full();
+}
 
 Command JobRun::make_command(const TaskSpec& task, TaskId id, Attempt attempt, SlotNumber slot) const {
   Command command;
@@ -220,7 +225,9 @@ void JobRun::on_given(TaskId task, Attempt, SlotNumber) {
   output_->begin(task, newest_);
 }
 
-void JobRun::on_live(TaskId task, UniqueFd out, UniqueFd err) { output_->live(task, std::move(out), std::move(err)); }
+void JobRun::on_live(TaskId task, UniqueFd out, UniqueFd err) {
+  output_->live(task, std::move(out), std::move(err));
+}
 
 void JobRun::on_grown(TaskId task, std::uint64_t out_size, std::uint64_t err_size) {
   output_->grown(task, out_size, err_size);
@@ -232,14 +239,17 @@ void JobRun::on_report(TaskId task, Attempt attempt, Report& report, bool retrie
   if (!report.outcome.succeeded()) {
     const TaskSpec& failed = spec(task);
     const std::uint32_t attempts = failed.retries.value_or(options_.retries) + 1;
-    const bool shown = !retried && options_.output.mode != OutputOptions::Mode::None && !options_.output.keep_order;
+    const bool shown =
+        !retried && options_.output.mode != OutputOptions::Mode::None && !options_.output.keep_order;
     failure = failure_note(failed.shown_name(task), report.outcome, attempt, attempts, read_tail(report.err),
                            shown ? StderrTail::ShownAlready : StderrTail::Show);
     if (!retried) reported_.insert(task);
-    if (!retried && report.outcome.kind != OutcomeKind::Cancelled && failed_names_.size() < kNamedFailures) failed_names_.push_back(failed.shown_name(task));
+    if (!retried && report.outcome.kind != OutcomeKind::Cancelled && failed_names_.size() < kNamedFailures)
+      failed_names_.push_back(failed.shown_name(task));
   } else if (report.outcome.left_behind != 0) {
-    failure = fmt::format("drover: task {} left {} process{} behind, ended with it\n", spec(task).shown_name(task),
-                          report.outcome.left_behind, report.outcome.left_behind == 1 ? "" : "es");
+    failure =
+        fmt::format("drover: task {} left {} process{} behind, ended with it\n", spec(task).shown_name(task),
+                    report.outcome.left_behind, report.outcome.left_behind == 1 ? "" : "es");
   }
   output_->end(task, std::move(report.out), std::move(report.err), !retried);
   if (!failure.empty()) output_->note(std::move(failure));
@@ -263,7 +273,8 @@ void JobRun::on_actions(const std::vector<Action>& actions) {
         break;
       case Action::Kind::Skip:
         output_->note(fmt::format("drover: task {} skipped: it needs {}, which did not succeed\n",
-                                  spec(action.task).shown_name(action.task), spec(action.because).shown_name(action.because)));
+                                  spec(action.task).shown_name(action.task),
+                                  spec(action.because).shown_name(action.because)));
         output_->nothing(action.task);
         forget(action.task);
         break;
@@ -280,7 +291,9 @@ void JobRun::on_actions(const std::vector<Action>& actions) {
   update_progress();
 }
 
-void JobRun::on_notice(std::string text) { output_->note("drover: " + std::move(text) + "\n"); }
+void JobRun::on_notice(std::string text) {
+  output_->note("drover: " + std::move(text) + "\n");
+}
 
 // --- signals and wake-ups
 
@@ -290,14 +303,19 @@ void JobRun::watch_signals() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction current {};
     // Ignored from the start (nohup): stays so.
-    if (::sigaction(signal, nullptr, &current) == 0 && current.sa_handler != SIG_IGN) sigaddset(&wanted, signal);
+    if (::sigaction(signal, nullptr, &current) == 0 && current.sa_handler != SIG_IGN)
+      sigaddset(&wanted, signal);
   }
   signals_ = UniqueFd(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_) return;
-  (void)engine_->poller().watch(signals_.get(), Poller::Trigger::Level, [this] {
-    signalfd_siginfo info{};
-    while (::read(signals_.get(), &info, sizeof info) == sizeof info) on_signal(static_cast<int>(info.ssi_signo));
-  }).ok();
+  (void)engine_->poller()
+      .watch(signals_.get(), Poller::Trigger::Level,
+             [this] {
+               signalfd_siginfo info{};
+               while (::read(signals_.get(), &info, sizeof info) == sizeof info)
+                 on_signal(static_cast<int>(info.ssi_signo));
+             })
+      .ok();
 }
 
 void JobRun::on_signal(int signal) {
@@ -317,8 +335,8 @@ void JobRun::on_signal(int signal) {
     return;
   }
   if (const unsigned running = engine_->running(); running != 0)
-    output_->note(fmt::format("drover: {}: ending {} running task{}; again kills at once\n", signal_name(signal), running,
-                              running == 1 ? "" : "s"));
+    output_->note(fmt::format("drover: {}: ending {} running task{}; again kills at once\n",
+                              signal_name(signal), running, running == 1 ? "" : "s"));
   engine_->stop(StopKind::Now, options_.grace);
 }
 
@@ -331,7 +349,8 @@ void JobRun::on_nudge() {
   std::uint64_t count = 0;
   (void)!::read(nudge_.get(), &count, sizeof count);
   if (const TaskId head = head_.exchange(0); head != 0) engine_->go_live(head);
-  if (output_broken_.load() && !std::exchange(output_given_up_, true)) engine_->stop(StopKind::Now, Duration(0));
+  if (output_broken_.load() && !std::exchange(output_given_up_, true))
+    engine_->stop(StopKind::Now, Duration(0));
 }
 
 // --- views
@@ -348,10 +367,16 @@ Counts JobRun::shown_counts() const {
           .ready = counts.ready};
 }
 
-void JobRun::update_progress() { progress_->changed(shown_counts(), newest_, now()); }
+void JobRun::update_progress() {
+  progress_->changed(shown_counts(), newest_, now());
+}
 
-std::optional<Instant> JobRun::next_wake() { return progress_ ? progress_->next_wake() : std::nullopt; }
+std::optional<Instant> JobRun::next_wake() {
+  return progress_ ? progress_->next_wake() : std::nullopt;
+}
 
-void JobRun::tick(Instant at) { progress_->tick(at); }
+void JobRun::tick(Instant at) {
+  progress_->tick(at);
+}
 
 }  // namespace drover

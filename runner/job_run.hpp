@@ -1,5 +1,5 @@
-// One execution of a job file: feeds tasks to the plan, packs them for their workers, and shows what comes back. The
-// middle between the engine and the views; knows nothing of command lines.
+// One execution of a job file: feeds tasks to the plan, packs them for their workers, and shows what comes
+// back. The middle between the engine and the views; knows nothing of command lines.
 #pragma once
 
 #include <atomic>
@@ -71,7 +71,8 @@ class JobRun final : private EngineHost {
   [[nodiscard]] std::uint32_t group_of(const TaskSpec& spec);
   [[nodiscard]] const TaskSpec& spec(TaskId task) const;
   void forget(TaskId task);
-  [[nodiscard]] Command make_command(const TaskSpec& spec, TaskId task, Attempt attempt, SlotNumber slot) const;
+  [[nodiscard]] Command make_command(const TaskSpec& spec, TaskId task, Attempt attempt,
+                                     SlotNumber slot) const;
   void note_failure(TaskId task, Attempt attempt, const Report& report, bool retried);
   void watch_signals();
   void on_signal(int signal);
@@ -82,9 +83,9 @@ class JobRun final : private EngineHost {
   [[nodiscard]] Counts shown_counts() const;
 
   JobRunOptions options_;
-  std::vector<TaskSpec> tasks_;                       // a whole job: by id - 1
-  std::unique_ptr<TaskSource> source_;                // a stream
-  std::unordered_map<TaskId, TaskSpec> streamed_;     // its tasks that are not final
+  std::vector<TaskSpec> tasks_;                    // a whole job: by id - 1
+  std::unique_ptr<TaskSource> source_;             // a stream
+  std::unordered_map<TaskId, TaskSpec> streamed_;  // its tasks that are not final
   bool waiting_for_input_ = false;
   bool input_failed_ = false;
   Plan plan_;
@@ -99,7 +100,8 @@ class JobRun final : private EngineHost {
   std::atomic<bool> output_broken_{false};
   std::atomic<bool> output_closed_{false};
   int signal_ = 0;
-  std::unordered_set<TaskId> reported_;  // ended without success, and the plan's word on them is still to come
+  std::unordered_set<TaskId>
+      reported_;  // ended without success, and the plan's word on them is still to come
   bool output_given_up_ = false;
   Instant begun_{};
   std::string newest_;  // the shown name of the task that was given out last

@@ -9,7 +9,8 @@
 
 namespace {
 
-// Primes p with from <= p <= to, by a segmented sieve of Eratosthenes: memory for the square root of `to` only.
+// Primes p with from <= p <= to, by a segmented sieve of Eratosthenes: memory for the square root of `to`
+// only.
 std::int64_t count_primes(std::int64_t from, std::int64_t to, drover::Context& context) {
   constexpr std::int64_t kMost = 1'000'000'000'000'000;
   if (to > kMost) throw std::invalid_argument("count_primes goes up to 10^15");

@@ -3,9 +3,10 @@
 //   std::int64_t count_primes(std::int64_t from, std::int64_t to);
 //   DROVER_FUNCTION(count_primes)
 //
-// Parameters: bool, integers, floating point, std::string, and drover::Context& wherever it is wanted. Result: one of
-// these or void; it becomes the task's standard output, followed by a newline. An exception makes the task fail.
-// A function runs in a worker process of its own kind, one call at a time; it may use all that a process may use.
+// Parameters: bool, integers, floating point, std::string, and drover::Context& wherever it is wanted.
+// Result: one of these or void; it becomes the task's standard output, followed by a newline. An exception
+// makes the task fail. A function runs in a worker process of its own kind, one call at a time; it may use
+// all that a process may use.
 #pragma once
 
 #include <fmt/format.h>
@@ -31,7 +32,8 @@ class Context {
   virtual ~Context() = default;
   // `done` of `total` units; costs a few stores, no system call. The text is cut at 64 bytes.
   virtual void progress(std::uint64_t done, std::uint64_t total, std::string_view text = {}) = 0;
-  // True once somebody wants this attempt to end. It is ended by force when it does not return within its grace.
+  // True once somebody wants this attempt to end. It is ended by force when it does not return within its
+  // grace.
   [[nodiscard]] virtual bool stop_requested() const = 0;
   [[nodiscard]] virtual TaskId task() const = 0;
   [[nodiscard]] virtual Attempt attempt() const = 0;
@@ -44,22 +46,26 @@ class ArgumentMismatch : public std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
-// Calls the function with decoded arguments and returns its result as text. Throws what the function throws, and
-// ArgumentMismatch when the arguments do not fit.
+// Calls the function with decoded arguments and returns its result as text. Throws what the function throws,
+// and ArgumentMismatch when the arguments do not fit.
 using FunctionThunk = std::string (*)(const std::vector<Value>& args, Context& context);
 
-// Before the worker's loop starts (static initialisers are the place). A second function of a name ends the worker.
-// `parameters` tells people what to write, as in "(integer, text)".
+// Before the worker's loop starts (static initialisers are the place). A second function of a name ends the
+// worker. `parameters` tells people what to write, as in "(integer, text)".
 bool register_function(std::string name, std::string parameters, FunctionThunk thunk);
 
 namespace function_detail {
 
 template <class T>
 constexpr const char* word_for() {
-  if constexpr (std::is_same_v<T, bool>) return "bool";
-  else if constexpr (std::is_integral_v<T>) return "integer";
-  else if constexpr (std::is_floating_point_v<T>) return "number";
-  else return "text";
+  if constexpr (std::is_same_v<T, bool>)
+    return "bool";
+  else if constexpr (std::is_integral_v<T>)
+    return "integer";
+  else if constexpr (std::is_floating_point_v<T>)
+    return "number";
+  else
+    return "text";
 }
 
 template <class T>
@@ -68,7 +74,8 @@ T argument(const std::vector<Value>& args, std::size_t index) {
   if constexpr (std::is_same_v<T, bool>) {
     if (const auto* flag = std::get_if<bool>(&value)) return *flag;
   } else if constexpr (std::is_integral_v<T>) {
-    if (const auto* number = std::get_if<std::int64_t>(&value); number != nullptr && std::in_range<T>(*number))
+    if (const auto* number = std::get_if<std::int64_t>(&value);
+        number != nullptr && std::in_range<T>(*number))
       return static_cast<T>(*number);
   } else if constexpr (std::is_floating_point_v<T>) {
     if (const auto* number = std::get_if<double>(&value)) return static_cast<T>(*number);
@@ -79,13 +86,15 @@ T argument(const std::vector<Value>& args, std::size_t index) {
     if (const auto* text = std::get_if<std::string>(&value)) return *text;
   }
   throw ArgumentMismatch(fmt::format("argument {} is not {} {} that fits", index + 1,
-                                          word_for<T>()[0] == 'i' ? "an" : "a", word_for<T>()));
+                                     word_for<T>()[0] == 'i' ? "an" : "a", word_for<T>()));
 }
 
 template <class T>
 std::string text_of(const T& result) {
-  if constexpr (std::is_same_v<T, std::string>) return result;
-  else return fmt::format("{}", result);
+  if constexpr (std::is_same_v<T, std::string>)
+    return result;
+  else
+    return fmt::format("{}", result);
 }
 
 template <class F>
@@ -106,13 +115,16 @@ template <class Arguments, std::size_t I>
 constexpr std::size_t value_index() {
   return []<std::size_t... J>(std::index_sequence<J...>) {
     return (std::size_t{0} + ... + (is_context<std::tuple_element_t<J, Arguments>> ? 0U : 1U));
-  }(std::make_index_sequence<I>());
+  }
+  (std::make_index_sequence<I>());
 }
 
 template <class A, std::size_t Index>
 decltype(auto) pass(const std::vector<Value>& args, Context& context) {
-  if constexpr (is_context<A>) return static_cast<Context&>(context);
-  else return argument<std::remove_cvref_t<A>>(args, Index);
+  if constexpr (is_context<A>)
+    return static_cast<Context&>(context);
+  else
+    return argument<std::remove_cvref_t<A>>(args, Index);
 }
 
 template <auto F>
@@ -122,15 +134,19 @@ std::string call(const std::vector<Value>& args, Context& context) {
   constexpr std::size_t kParameters = std::tuple_size_v<Arguments>;
   constexpr std::size_t kValues = value_index<Arguments, kParameters>();
   if (args.size() != kValues)
-    throw ArgumentMismatch(fmt::format("takes {} argument{}, got {}", kValues, kValues == 1 ? "" : "s", args.size()));
-  return [&]<std::size_t... I>(std::index_sequence<I...>) -> std::string {
+    throw ArgumentMismatch(
+        fmt::format("takes {} argument{}, got {}", kValues, kValues == 1 ? "" : "s", args.size()));
+  return [&]<std::size_t... I>(std::index_sequence<I...>)->std::string {
     if constexpr (std::is_void_v<typename T::Returned>) {
       F(pass<std::tuple_element_t<I, Arguments>, value_index<Arguments, I>()>(args, context)...);
       return {};
     } else {
-      return text_of(F(pass<std::tuple_element_t<I, Arguments>, value_index<Arguments, I>()>(args, context)...)) + "\n";
+      return text_of(
+                 F(pass<std::tuple_element_t<I, Arguments>, value_index<Arguments, I>()>(args, context)...)) +
+             "\n";
     }
-  }(std::make_index_sequence<kParameters>());
+  }
+  (std::make_index_sequence<kParameters>());
 }
 
 template <class A>
@@ -145,7 +161,8 @@ std::string parameters() {
   std::string text;
   [&]<std::size_t... I>(std::index_sequence<I...>) {
     (append_parameter<std::tuple_element_t<I, Arguments>>(text), ...);
-  }(std::make_index_sequence<std::tuple_size_v<Arguments>>());
+  }
+  (std::make_index_sequence<std::tuple_size_v<Arguments>>());
   return "(" + text + ")";
 }
 
@@ -153,6 +170,7 @@ std::string parameters() {
 }  // namespace drover
 
 #define DROVER_FUNCTION(function) DROVER_FUNCTION_AS(#function, function)
-#define DROVER_FUNCTION_AS(name, function)                                                             \
-  [[maybe_unused]] static const bool drover_registered_##function = ::drover::register_function(       \
-      name, ::drover::function_detail::parameters<&function>(), &::drover::function_detail::call<&function>);
+#define DROVER_FUNCTION_AS(name, function)                                                  \
+  [[maybe_unused]] static const bool drover_registered_##function =                         \
+      ::drover::register_function(name, ::drover::function_detail::parameters<&function>(), \
+                                  &::drover::function_detail::call<&function>);

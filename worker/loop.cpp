@@ -114,7 +114,8 @@ void WorkerDesk::hand_in(const TakenTask& task, std::uint64_t wall_ns, Report& r
       flags |= kResultByDescriptor;
       bytes.clear();
     } else {
-      report.outcome.message += (report.outcome.message.empty() ? "" : "; ") + std::string("output lost: ") + blob.error().text();
+      report.outcome.message +=
+          (report.outcome.message.empty() ? "" : "; ") + std::string("output lost: ") + blob.error().text();
       report.out.head.clear();
       report.err.head.clear();
       report.out.size = report.err.size = 0;

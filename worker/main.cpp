@@ -1,8 +1,10 @@
-// drover-worker: the keeper and the workers of drover. Not started by people, except to ask which functions it knows.
+// drover-worker: the keeper and the workers of drover. Not started by people, except to ask which functions
+// it knows.
 //
 //   drover-worker --keeper WORKER_PROGRAM         descriptors 3 (socket to the coordinator), 4 (its pidfd)
 //   drover-worker --worker command|function [--plugin FILE.so]...   descriptors 3 to 6, see worker/loop.hpp
-//   drover-worker --functions [--plugin FILE.so]...                 lists the functions that job files can name
+//   drover-worker --functions [--plugin FILE.so]...                 lists the functions that job files can
+//   name
 #include <unistd.h>
 
 #include <cstdio>

@@ -18,8 +18,9 @@ std::vector<RegisteredFunction>& functions() {
 
 bool register_function(std::string name, std::string parameters, FunctionThunk thunk) {
   auto& list = functions();
-  const auto at = std::lower_bound(list.begin(), list.end(), name,
-                                   [](const RegisteredFunction& each, const std::string& key) { return each.name < key; });
+  const auto at = std::lower_bound(
+      list.begin(), list.end(), name,
+      [](const RegisteredFunction& each, const std::string& key) { return each.name < key; });
   if (at != list.end() && at->name == name) {
     std::fprintf(stderr, "drover-worker: two functions are named %s; rename one of them\n", name.c_str());
     std::abort();
@@ -35,6 +36,8 @@ Status load_plugin(const std::string& path) {
   return Nothing{};
 }
 
-const std::vector<RegisteredFunction>& registered_functions() { return functions(); }
+const std::vector<RegisteredFunction>& registered_functions() {
+  return functions();
+}
 
 }  // namespace drover

@@ -25,7 +25,9 @@
 namespace drover {
 namespace {
 
-void complain(const std::string& text) { std::fprintf(stderr, "drover: %s\n", text.c_str()); }
+void complain(const std::string& text) {
+  std::fprintf(stderr, "drover: %s\n", text.c_str());
+}
 
 std::string own_folder() {
   std::string path(4096, '\0');
@@ -47,7 +49,8 @@ std::optional<std::string> read_all(int fd, std::string bytes = {}) {
 }
 
 // Asks a worker which functions it knows: loading a plugin may crash, and must not crash us.
-Result<std::vector<std::string>> ask_functions(const std::string& worker, const std::vector<std::string>& plugins) {
+Result<std::vector<std::string>> ask_functions(const std::string& worker,
+                                               const std::vector<std::string>& plugins) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return last_error("pipe");
   const UniqueFd from(ends[0]);
@@ -67,7 +70,8 @@ Result<std::vector<std::string>> ask_functions(const std::string& worker, const 
   while (::waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {
   }
   if (!text || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-    return Error{"load the plugins", WIFSIGNALED(status) ? "a worker that loads them crashes" : "see above", 0};
+    return Error{"load the plugins", WIFSIGNALED(status) ? "a worker that loads them crashes" : "see above",
+                 0};
   std::vector<std::string> names;
   for (std::size_t begin = 0; begin < text->size();) {
     const std::size_t end = text->find('\n', begin);
@@ -103,12 +107,16 @@ class RunPreparation {
       good = false;
     };
     if (!words_.timeout.empty()) {
-      if (auto timeout = parse_duration(words_.timeout); timeout) job_options_.timeout = *timeout;
-      else wrong("--timeout", timeout.mistake());
+      if (auto timeout = parse_duration(words_.timeout); timeout)
+        job_options_.timeout = *timeout;
+      else
+        wrong("--timeout", timeout.mistake());
     }
     if (!words_.grace.empty()) {
-      if (auto grace = parse_duration(words_.grace); grace) job_options_.grace = *grace;
-      else wrong("--grace", grace.mistake());
+      if (auto grace = parse_duration(words_.grace); grace)
+        job_options_.grace = *grace;
+      else
+        wrong("--grace", grace.mistake());
     }
     if (words_.retries >= 0) job_options_.retries = static_cast<std::uint32_t>(words_.retries);
     if (!words_.shell.empty()) {
@@ -117,12 +125,16 @@ class RunPreparation {
     }
     cpus_ = usable_cpus();
     if (!words_.workers.empty()) {
-      if (auto workers = parse_worker_count(words_.workers, cpus_); workers) workers_ = *workers;
-      else wrong("-j", workers.mistake());
+      if (auto workers = parse_worker_count(words_.workers, cpus_); workers)
+        workers_ = *workers;
+      else
+        wrong("-j", workers.mistake());
     }
     if (!words_.halt.empty()) {
-      if (auto halt = parse_halt(words_.halt); halt) halt_ = *halt;
-      else wrong("--halt", halt.mistake());
+      if (auto halt = parse_halt(words_.halt); halt)
+        halt_ = *halt;
+      else
+        wrong("--halt", halt.mistake());
     }
     for (const std::string& plugin : words_.plugins)
       if (::access(plugin.c_str(), R_OK) != 0) wrong("--plugin", last_error("open", plugin).text());
@@ -133,7 +145,8 @@ class RunPreparation {
 
   bool open_input() {
     if (words_.files.size() > 1) {
-      complain("several job files in one run are not supported by this version; run them one after the other");
+      complain(
+          "several job files in one run are not supported by this version; run them one after the other");
       return false;
     }
     const std::string& name = words_.files.front();
@@ -155,8 +168,10 @@ class RunPreparation {
     std::string begun;
     if (name == "-" && !peek(fd, begun, format)) return false;
     if (format == JobFormat::Toml) return read_job(fd, std::move(begun), name);
-    if (owned) source_ = std::make_unique<LineSource>(std::move(owned), name, job_options_, std::move(begun));
-    else source_ = std::make_unique<LineSource>(fd, name, job_options_, std::move(begun));
+    if (owned)
+      source_ = std::make_unique<LineSource>(std::move(owned), name, job_options_, std::move(begun));
+    else
+      source_ = std::make_unique<LineSource>(fd, name, job_options_, std::move(begun));
     return true;
   }
 
@@ -214,17 +229,20 @@ class RunPreparation {
     if (task.kind == TaskKind::Function) {
       text = task.function + "(";
       for (std::size_t i = 0; i < task.args.size(); ++i)
-        text += (i == 0 ? "" : ", ") + std::visit([](const auto& value) { return fmt::format("{}", value); }, task.args[i]);
+        text += (i == 0 ? "" : ", ") +
+                std::visit([](const auto& value) { return fmt::format("{}", value); }, task.args[i]);
       text += ")";
     }
-    std::printf("%s%s%s\n", task.name.empty() ? "" : task.shown_name(id).c_str(), task.name.empty() ? "" : "\t", text.c_str());
+    std::printf("%s%s%s\n", task.name.empty() ? "" : task.shown_name(id).c_str(),
+                task.name.empty() ? "" : "\t", text.c_str());
   }
 
   // Every task after those that it needs, otherwise in file order.
   VerbEnd show_job() {
     Plan plan;
     std::vector<Action> ignored;
-    for (const TaskSpec& task : job_.tasks) plan.add({.kind = TaskKind::Command, .after = task.after}, ignored);
+    for (const TaskSpec& task : job_.tasks)
+      plan.add({.kind = TaskKind::Command, .after = task.after}, ignored);
     plan.input_ended(ignored);
     while (const auto next = plan.take_ready(TaskKind::Command, 1)) {
       show(job_.tasks[next->first - 1], next->first);
@@ -262,7 +280,8 @@ class RunPreparation {
   template <class Tasks>
   VerbEnd run(Tasks tasks) {
     JobRunOptions options;
-    // Blocked here and heard by the run's signalfd; tasks get the mask and the dispositions that we were started with.
+    // Blocked here and heard by the run's signalfd; tasks get the mask and the dispositions that we were
+    // started with.
     sigset_t ours, before;
     sigemptyset(&ours);
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&ours, signal);
@@ -275,9 +294,9 @@ class RunPreparation {
     options.engine.worker_program = worker_program();
     options.engine.plugins = words_.plugins;
     options.engine.functions = functions_;
-    options.output.mode = words_.output == "none"                          ? OutputOptions::Mode::None
+    options.output.mode = words_.output == "none"                         ? OutputOptions::Mode::None
                           : words_.output == "line" || words_.line_buffer ? OutputOptions::Mode::Line
-                                                                           : OutputOptions::Mode::Group;
+                                                                          : OutputOptions::Mode::Group;
     options.output.keep_order = words_.keep_order;
     options.output.tag = words_.tag;
     options.progress = words_.progress == "bar"     ? ProgressStyle::Bar
@@ -315,6 +334,8 @@ class RunPreparation {
 
 }  // namespace
 
-VerbEnd run_job(const RunWords& words) { return RunPreparation(words).go(); }
+VerbEnd run_job(const RunWords& words) {
+  return RunPreparation(words).go();
+}
 
 }  // namespace drover

@@ -39,7 +39,8 @@ std::optional<double> quota() {
         std::ifstream in("/sys/fs/cgroup" + suffix + "/cpu.max");
         std::string max;
         double period = 0;
-        if (in >> max >> period && max != "max" && period > 0) note(std::strtod(max.c_str(), nullptr) / period);
+        if (in >> max >> period && max != "max" && period > 0)
+          note(std::strtod(max.c_str(), nullptr) / period);
       } else {
         const auto allowed = number_in("/sys/fs/cgroup/cpu" + suffix + "/cpu.cfs_quota_us");
         const auto period = number_in("/sys/fs/cgroup/cpu" + suffix + "/cpu.cfs_period_us");

@@ -1,6 +1,6 @@
 // Where tasks run: which worker gets how many of them, and when they are taken back from it.
-// First every idle slot gets something, then busy lanes are topped up, and only when nothing is ready any more are
-// tasks taken back from where they would wait longest.
+// First every idle slot gets something, then busy lanes are topped up, and only when nothing is ready any
+// more are tasks taken back from where they would wait longest.
 #include <algorithm>
 #include <array>
 
@@ -65,20 +65,23 @@ bool Engine::fill(TaskKind kind) {
   if (ready == 0) return false;
   // With little to hand out, everybody gets a part before anybody gets much.
   const auto share = [&] {
-    return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(plan_.ready(kind) / options_.workers, 1, kMostInLane));
+    return static_cast<std::uint32_t>(
+        std::clamp<std::uint64_t>(plan_.ready(kind) / options_.workers, 1, kMostInLane));
   };
   for (std::size_t i = 0; i < seats_.size() && plan_.ready(kind) != 0 && running() < options_.workers; ++i)
-    if (Seat& seat = *seats_[i]; seat.kind == kind && seat.idle() && seat.usable()) any = give(seat, share()) || any;
+    if (Seat& seat = *seats_[i]; seat.kind == kind && seat.idle() && seat.usable())
+      any = give(seat, share()) || any;
   // Those who will be idle once they have started are counted as if they were.
-  const auto coming = static_cast<unsigned>(std::count_if(seats_.begin(), seats_.end(), [&](const auto& seat) {
-    return seat->idle() && seat->state == Seat::State::Starting;
-  }));
+  const auto coming =
+      static_cast<unsigned>(std::count_if(seats_.begin(), seats_.end(), [&](const auto& seat) {
+        return seat->idle() && seat->state == Seat::State::Starting;
+      }));
   unsigned room = options_.workers - std::min(options_.workers, running() + coming);
-  const auto of_kind = static_cast<unsigned>(std::count_if(seats_.begin(), seats_.end(), [&](const auto& seat) {
-    return seat->kind == kind && !seat->gone();
-  }));
+  const auto of_kind = static_cast<unsigned>(std::count_if(
+      seats_.begin(), seats_.end(), [&](const auto& seat) { return seat->kind == kind && !seat->gone(); }));
   room = std::min(room, options_.workers - std::min(options_.workers, of_kind));
-  for (std::uint64_t wanted = plan_.ready(kind); room != 0 && wanted != 0 && now() >= limit_of(kind).next_start(); --room) {
+  for (std::uint64_t wanted = plan_.ready(kind);
+       room != 0 && wanted != 0 && now() >= limit_of(kind).next_start(); --room) {
     Seat* seat = start_worker(kind);
     if (seat == nullptr) break;
     any = true;
@@ -137,7 +140,8 @@ bool Engine::push(Seat& seat, const TaskRun& run) {
   shipment_.clear();
   host_.pack(run, seat.slot, shipment_);
   const LaneRun lane_run{run.first, run.count, run.attempt};
-  auto pushed = seat.lane.try_push(lane_run, shipment_.function, seat.slot, 0, shipment_.args.data(), shipment_.args.size());
+  auto pushed = seat.lane.try_push(lane_run, shipment_.function, seat.slot, 0, shipment_.args.data(),
+                                   shipment_.args.size());
   if (pushed == CoordinatorLane::Push::TooLarge) {
     if (run.count > 1) {
       // Each on its own, then: the tail goes back and comes again.
@@ -152,7 +156,8 @@ bool Engine::push(Seat& seat, const TaskRun& run) {
     auto blob = make_sealed_blob("drover-args", shipment_.args[0]);
     if (blob) {
       const int fd = blob->get();
-      const LaneMessage message{.type = LaneMessageType::Args, .attempt = run.attempt, .task = run.first, .grace_ns = 0};
+      const LaneMessage message{
+          .type = LaneMessageType::Args, .attempt = run.attempt, .task = run.first, .grace_ns = 0};
       if (send_message(seat.socket.get(), message, &fd, 1, Wait::No)) {
         seat.lane.message_sent();
         pushed = seat.lane.try_push(lane_run, shipment_.function, seat.slot, kArgsByDescriptor, nullptr, 0);
@@ -160,7 +165,8 @@ bool Engine::push(Seat& seat, const TaskRun& run) {
         pushed = CoordinatorLane::Push::Full;
       }
     } else {
-      host_.on_notice("no memory for the arguments of task " + std::to_string(run.first) + ": " + blob.error().text());
+      host_.on_notice("no memory for the arguments of task " + std::to_string(run.first) + ": " +
+                      blob.error().text());
       pushed = CoordinatorLane::Push::Full;
     }
   }
@@ -216,7 +222,8 @@ void Engine::give_back(Seat& seat, const std::vector<LaneRun>& runs) {
       given->run.count = static_cast<std::uint32_t>(run.first - given->run.first);
       break;
     }
-    const bool known = plan_.put_back({.first = run.first, .count = run.count, .attempt = run.attempt}, actions_);
+    const bool known =
+        plan_.put_back({.first = run.first, .count = run.count, .attempt = run.attempt}, actions_);
     DROVER_CHECK(known);
   }
   std::erase_if(seat.given, [](const Given& each) { return each.run.count == 0; });

@@ -1,6 +1,7 @@
-// Runs a plan on worker processes: starts them through the keeper, fills their lanes, takes their outcomes, and when one
-// dies, hangs or lies, accounts for exactly what it had in hand. One thread. Knows nothing of job files and views: these
-// are the host's. What is decided here is where a task runs; whether it may run is the plan's.
+// Runs a plan on worker processes: starts them through the keeper, fills their lanes, takes their outcomes,
+// and when one dies, hangs or lies, accounts for exactly what it had in hand. One thread. Knows nothing of
+// job files and views: these are the host's. What is decided here is where a task runs; whether it may run is
+// the plan's.
 #pragma once
 
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include "runner/plan/plan.hpp"
 #include "runner/pool/host.hpp"
 #include "runner/pool/keeper_client.hpp"
+#include "runner/pool/oom_watch.hpp"
 #include "runner/pool/poller.hpp"
 #include "runner/pool/restart_limit.hpp"
 #include "runner/pool/seat.hpp"
@@ -34,11 +36,11 @@ struct EngineOptions {
   std::vector<std::string> functions;  // the names that they then know, sorted
   RestartPolicy restart;
   Spin spin = Spin::Auto;
-  std::uint32_t most_in_entry = 256;  // 1: each function task is an entry of its own
+  std::uint32_t most_in_entry = 256;          // 1: each function task is an entry of its own
   Duration grace = std::chrono::seconds(10);  // for a stop that names none
-  std::optional<sigset_t> mask;       // the signal mask that tasks get; none: the caller's
-  std::optional<sigset_t> ignored;    // the signals that tasks ignore; none: the caller's
-  bool reap_orphans = false;          // the host is a subreaper for us: bury what a dead keeper leaves
+  std::optional<sigset_t> mask;               // the signal mask that tasks get; none: the caller's
+  std::optional<sigset_t> ignored;            // the signals that tasks ignore; none: the caller's
+  bool reap_orphans = false;  // the host is a subreaper for us: bury what a dead keeper leaves
 };
 
 class Engine {
@@ -73,7 +75,7 @@ class Engine {
   friend class OutcomeTaker;
   Engine(EngineOptions options, Plan& plan, EngineHost& host);
 
-  // engine.cpp: the loop
+  // engine.cpp, outcomes.cpp
   bool drain_all();
   bool drain(Seat& seat);
   void take_report(Seat& seat, const LaneOutcome& outcome);
@@ -93,7 +95,6 @@ class Engine {
   void take_live(Seat& seat, TaskId task, Attempt attempt);
   void tell_growth(Seat& seat);
   [[nodiscard]] static const Given* given_of(Seat& seat, TaskId task);
-  [[nodiscard]] bool killed_for_memory();
 
   // dispatch.cpp
   bool fill();
@@ -144,7 +145,7 @@ class Engine {
   Poller poller_;
   std::optional<KeeperClient> keeper_;
   std::vector<std::unique_ptr<Seat>> seats_;
-  std::vector<bool> slots_;              // [i]: slot i + 1 is taken
+  std::vector<bool> slots_;                // [i]: slot i + 1 is taken
   std::vector<LengthEstimate> estimates_;  // by group
   std::vector<Action> actions_;
   Shipment shipment_;
@@ -153,15 +154,15 @@ class Engine {
   WorkerId last_worker_ = 0;
   unsigned workers_lost_ = 0;
   std::optional<Error> failure_;
-  std::optional<TaskId> live_wish_;      // not fulfilled yet
-  std::optional<Duration> stop_grace_;   // set once what runs is being ended
+  std::optional<TaskId> live_wish_;     // not fulfilled yet
+  std::optional<Duration> stop_grace_;  // set once what runs is being ended
   bool killing_ = false;
-  std::size_t most_seats_ = SIZE_MAX;       // lower once the machine has refused more
-  std::optional<Instant> look_again_;       // whether a lane that was left alone should be relieved after all
-  bool deadlines_ = false;  // some seat may have one
-  bool impatient_ = false;  // the last sleep with patience brought nothing
+  std::size_t most_seats_ = SIZE_MAX;  // lower once the machine has refused more
+  std::optional<Instant> look_again_;  // whether a lane that was left alone should be relieved after all
+  bool deadlines_ = false;             // some seat may have one
+  bool impatient_ = false;             // the last sleep with patience brought nothing
   Instant last_poll_{};
-  std::uint64_t oom_kills_ = 0;
+  OomWatch oom_watch_;
 };
 
 }  // namespace drover

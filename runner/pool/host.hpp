@@ -1,5 +1,5 @@
-// What the engine asks of whoever drives it (the command's run, an embedding program) and tells it. All calls come on
-// the engine's thread, from inside Engine::run; none may block for long.
+// What the engine asks of whoever drives it (the command's run, an embedding program) and tells it. All calls
+// come on the engine's thread, from inside Engine::run; none may block for long.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +20,12 @@ namespace drover {
 // A run of tasks, packed for its lane.
 struct Shipment {
   std::uint32_t function = kNoFunction;
-  // One string a task, or none at all. They must live until the next call of pack; `storage` is there to hold them.
+  // One string a task, or none at all. They must live until the next call of pack; `storage` is there to hold
+  // them.
   std::vector<std::string_view> args;
   std::vector<std::string> storage;
-  Duration timeout{0};  // of each attempt; 0: none. Commands are timed by their worker, the engine only backs it up.
+  Duration timeout{
+      0};  // of each attempt; 0: none. Commands are timed by their worker, the engine only backs it up.
   Duration grace{0};
 
   void clear() {
@@ -37,7 +39,8 @@ class EngineHost {
  public:
   virtual ~EngineHost() = default;
 
-  // Adds tasks to the plan, a bounded number; called whenever the plan runs low. False: nothing to add just now.
+  // Adds tasks to the plan, a bounded number; called whenever the plan runs low. False: nothing to add just
+  // now.
   virtual bool feed(Plan& plan, std::vector<Action>& actions) = 0;
   // False: start nothing new (the output is full). The host rings (Engine::nudge) when that is over.
   virtual bool may_start() = 0;

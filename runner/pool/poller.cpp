@@ -41,7 +41,8 @@ void Poller::wait(std::optional<Instant> deadline) {
     limit.tv_sec = static_cast<time_t>(left.count() / 1'000'000'000);
     limit.tv_nsec = static_cast<long>(left.count() % 1'000'000'000);
   }
-  const int ready = ::epoll_pwait2(epoll_.get(), events, std::size(events), deadline ? &limit : nullptr, nullptr);
+  const int ready =
+      ::epoll_pwait2(epoll_.get(), events, std::size(events), deadline ? &limit : nullptr, nullptr);
   for (int i = 0; i < ready; ++i) {
     const auto* watched = static_cast<const Watched*>(events[i].data.ptr);
     if (watched->fd >= 0) watched->handler();

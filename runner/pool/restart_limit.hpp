@@ -1,6 +1,7 @@
-// When to start a worker again after one has died without having done anything: a supervisor's rule. Such deaths say that
-// something is wrong with the worker itself; a death with a task in hand is that task's and does not count here. Where
-// outcomes come in between, workers do run, and what killed them is no reason to give up. Pure.
+// When to start a worker again after one has died without having done anything: a supervisor's rule. Such
+// deaths say that something is wrong with the worker itself; a death with a task in hand is that task's and
+// does not count here. Where outcomes come in between, workers do run, and what killed them is no reason to
+// give up. Pure.
 #pragma once
 
 #include <algorithm>

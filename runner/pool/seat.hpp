@@ -31,8 +31,8 @@ struct Seat {
   enum class State {
     Starting,  // asked for; function workers get nothing before they have greeted
     Ready,
-    Doomed,    // we have killed it, or it is as good as dead: gets nothing more
-    Dead,      // its process has ended; the keeper's report is still to come
+    Doomed,  // we have killed it, or it is as good as dead: gets nothing more
+    Dead,    // its process has ended; the keeper's report is still to come
   };
   // How the attempt in hand is being ended.
   struct Ending {
@@ -50,22 +50,23 @@ struct Seat {
   State state = State::Starting;
   CoordinatorLane lane;
   UniqueFd bell, socket, pidfd;
-  UniqueFd out_log, err_log;  // what a function worker prints, until it hands it in
-  pid_t pid = 0;              // for people; signals go to the pidfd
-  SlotNumber slot = 0;        // 0: has no task
-  std::deque<Given> given;    // oldest first; begins with what the lane's oldest belongs to
+  UniqueFd out_log, err_log;              // what a function worker prints, until it hands it in
+  pid_t pid = 0;                          // for people; signals go to the pidfd
+  SlotNumber slot = 0;                    // 0: has no task
+  std::deque<Given> given;                // oldest first; begins with what the lane's oldest belongs to
   std::vector<ReceivedMessage> received;  // descriptors whose outcome is still to be drained
 
   std::optional<Ending> ending;
-  std::optional<Instant> deadline;   // when to look whether the attempt in hand is over its time
-  std::optional<Hand> seen_hand;     // what it had in hand at that look, and since when
+  std::optional<Instant> deadline;  // when to look whether the attempt in hand is over its time
+  std::optional<Hand> seen_hand;    // what it had in hand at that look, and since when
   std::uint64_t seen_ns = 0;
 
   // The attempt that was in hand when it died; told once the keeper has buried it.
   std::optional<CoordinatorLane::InHand> lost;
   std::string lost_progress;
   bool lied = false;
-  bool idle_death = false;  // died before it greeted, or with nothing in hand: counts against the restart limit
+  bool idle_death =
+      false;  // died before it greeted, or with nothing in hand: counts against the restart limit
 
   bool live = false;  // the attempt in hand has live output
   std::uint64_t live_out = 0, live_err = 0;

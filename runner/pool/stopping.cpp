@@ -1,5 +1,6 @@
-// How attempts end before their time: timeouts, stops, and the last resort, which is to kill the worker. Commands are
-// stopped by their worker; functions are asked first if they listen, and ended with their process if not.
+// How attempts end before their time: timeouts, stops, and the last resort, which is to kill the worker.
+// Commands are stopped by their worker; functions are asked first if they listen, and ended with their
+// process if not.
 #include <algorithm>
 
 #include "runner/pool/engine.hpp"
@@ -13,8 +14,8 @@ constexpr Duration kOverdue = std::chrono::seconds(12);
 
 }  // namespace
 
-// Sets the deadline at which the oldest attempt has to be looked at. A queued task's clock starts when it is begun; the
-// look finds out when that was.
+// Sets the deadline at which the oldest attempt has to be looked at. A queued task's clock starts when it is
+// begun; the look finds out when that was.
 void Engine::arm(Seat& seat) {
   if (seat.ending) return;  // has a deadline of its own
   if (seat.given.empty()) {
@@ -32,9 +33,11 @@ void Engine::arm(Seat& seat) {
 }
 
 void Engine::check_deadlines(Instant at) {
-  deadlines_ = std::any_of(seats_.begin(), seats_.end(), [](const auto& seat) { return seat->deadline.has_value(); });
+  deadlines_ =
+      std::any_of(seats_.begin(), seats_.end(), [](const auto& seat) { return seat->deadline.has_value(); });
   for (std::size_t i = 0; i < seats_.size(); ++i)
-    if (Seat& seat = *seats_[i]; seat.deadline && *seat.deadline <= at && !seat.gone()) check_deadline(seat, at);
+    if (Seat& seat = *seats_[i]; seat.deadline && *seat.deadline <= at && !seat.gone())
+      check_deadline(seat, at);
 }
 
 void Engine::check_deadline(Seat& seat, Instant at) {
@@ -53,7 +56,8 @@ void Engine::check_deadline(Seat& seat, Instant at) {
     return;
   }
   const Given& given = seat.given.front();
-  const Duration limit = given.timeout + (seat.kind == TaskKind::Command ? given.grace + kOverdue : Duration(0));
+  const Duration limit =
+      given.timeout + (seat.kind == TaskKind::Command ? given.grace + kOverdue : Duration(0));
   if (!in_hand) {  // between two tasks, or its worker has not begun
     if (!seat.lane.claim_is_possible() && !seat.lane.outcomes_waiting()) return on_liar(seat);
     seat.seen_hand.reset();
@@ -71,11 +75,13 @@ void Engine::check_deadline(Seat& seat, Instant at) {
     seat.deadline = due;
     return;
   }
-  end_attempt(seat, *in_hand, OutcomeKind::TimedOut, seat.kind == TaskKind::Command ? Duration(0) : given.grace);
+  end_attempt(seat, *in_hand, OutcomeKind::TimedOut,
+              seat.kind == TaskKind::Command ? Duration(0) : given.grace);
 }
 
 // Asks the attempt to end; by force when it still runs after `grace`.
-void Engine::end_attempt(Seat& seat, const CoordinatorLane::InHand& in_hand, OutcomeKind kind, Duration grace) {
+void Engine::end_attempt(Seat& seat, const CoordinatorLane::InHand& in_hand, OutcomeKind kind,
+                         Duration grace) {
   const bool again = seat.ending && seat.ending->task == in_hand.task;
   if (!again) seat.ending = Seat::Ending{in_hand.task, in_hand.attempt, kind, {}};
   if (seat.kind == TaskKind::Command) {
@@ -98,7 +104,8 @@ void Engine::end_attempt(Seat& seat, const CoordinatorLane::InHand& in_hand, Out
   deadlines_ = true;
 }
 
-// The worker goes, and nothing else: it is condemned first, so that it cannot have begun another task meanwhile.
+// The worker goes, and nothing else: it is condemned first, so that it cannot have begun another task
+// meanwhile.
 void Engine::end_by_force(Seat& seat, const CoordinatorLane::InHand& in_hand) {
   seat.deadline.reset();
   if (!seat.lane.condemn(in_hand.hand)) {
@@ -125,8 +132,8 @@ void Engine::cancel_in_hand(Seat& seat, Duration grace) {
   } else {
     give_back(seat, *back);
   }
-  // It may have ended one task and begun the next between drain and recall. Now it can begin no more: after this drain
-  // what is outstanding is what it has in hand.
+  // It may have ended one task and begun the next between drain and recall. Now it can begin no more: after
+  // this drain what is outstanding is what it has in hand.
   (void)drain(seat);
   if (seat.idle() || seat.gone()) return;
   if (const auto in_hand = seat.lane.in_hand())
@@ -151,7 +158,8 @@ void Engine::cancel(const Action& action) {
     }
     if (seat.idle() || seat.gone()) continue;
     const LaneRun oldest = seat.lane.oldest();
-    if (oldest.first >= action.task && oldest.first - action.task < action.count) cancel_in_hand(seat, options_.grace);
+    if (oldest.first >= action.task && oldest.first - action.task < action.count)
+      cancel_in_hand(seat, options_.grace);
   }
 }
 
@@ -192,7 +200,8 @@ void Engine::send_live_wish() {
     if (seat->kind != TaskKind::Command || seat->idle() || seat->gone()) continue;
     for (const Given& given : seat->given) {
       if (given.run.first != *live_wish_) continue;
-      const LaneMessage message{.type = LaneMessageType::GoLive, .attempt = given.run.attempt, .task = *live_wish_, .grace_ns = 0};
+      const LaneMessage message{
+          .type = LaneMessageType::GoLive, .attempt = given.run.attempt, .task = *live_wish_, .grace_ns = 0};
       if (send_message(seat->socket.get(), message, nullptr, 0, Wait::No)) {
         seat->lane.message_sent();
         live_wish_.reset();

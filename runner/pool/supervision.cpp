@@ -61,15 +61,16 @@ Status Engine::start_keeper() {
 }
 
 Seat* Engine::find(WorkerId id) {
-  const auto at = std::find_if(seats_.begin(), seats_.end(), [&](const auto& seat) { return seat->id == id; });
+  const auto at =
+      std::find_if(seats_.begin(), seats_.end(), [&](const auto& seat) { return seat->id == id; });
   return at == seats_.end() ? nullptr : at->get();
 }
 
-// The machine has no room for another worker: goes on with those that there are, if there are any. One place less, so
-// that descriptors are left for what the others hand in.
+// The machine has no room for another worker: goes on with those that there are, if there are any. One place
+// less, so that descriptors are left for what the others hand in.
 bool Engine::settle_for_fewer(const Error& error) {
-  const bool exhausted = error.code == EMFILE || error.code == ENFILE || error.code == ENOMEM || error.code == EAGAIN ||
-                         error.code == ENOSPC || error.code == ETOOMANYREFS;
+  const bool exhausted = error.code == EMFILE || error.code == ENFILE || error.code == ENOMEM ||
+                         error.code == EAGAIN || error.code == ENOSPC || error.code == ETOOMANYREFS;
   if (!exhausted || seats_.size() < 2) return false;
   if (most_seats_ == SIZE_MAX)
     host_.on_notice("no more than " + std::to_string(seats_.size()) + " workers: " + error.text() +
@@ -94,8 +95,10 @@ Seat* Engine::start_worker(TaskKind kind) {
     return refused(last_error("make a worker's socket"));
   seat->socket = UniqueFd(pair[0]);
   const UniqueFd theirs(pair[1]);
-  std::vector<LaunchOptions::Pass> pass{{seat->lane.down_fd(), 3}, {seat->lane.up_fd(), 4}, {seat->bell.get(), 5}, {theirs.get(), 6}};
-  std::vector<std::string> args{"drover-worker", "--worker", kind == TaskKind::Command ? "command" : "function"};
+  std::vector<LaunchOptions::Pass> pass{
+      {seat->lane.down_fd(), 3}, {seat->lane.up_fd(), 4}, {seat->bell.get(), 5}, {theirs.get(), 6}};
+  std::vector<std::string> args{"drover-worker", "--worker",
+                                kind == TaskKind::Command ? "command" : "function"};
   if (kind == TaskKind::Function) {
     auto out = make_log();
     auto err = make_log();
@@ -146,9 +149,12 @@ void Engine::on_started(WorkerId id, pid_t pid, UniqueFd pidfd) {
   if (seat->state == Seat::State::Doomed) kill(*seat);
   // Without a pidfd (no descriptors left) the keeper's report is the first that we hear of its death.
   if (!seat->pidfd) return;
-  (void)poller_.watch(seat->pidfd.get(), Poller::Trigger::Level, [this, id] {
-    if (Seat* dead = find(id)) on_death(*dead);
-  }).ok();
+  (void)poller_
+      .watch(seat->pidfd.get(), Poller::Trigger::Level,
+             [this, id] {
+               if (Seat* dead = find(id)) on_death(*dead);
+             })
+      .ok();
 }
 
 void Engine::on_start_failed(WorkerId id, const std::string& text) {
@@ -161,8 +167,9 @@ void Engine::on_start_failed(WorkerId id, const std::string& text) {
   remove(*seat);
 }
 
-// Its process has ended: what it published counts, what it had not begun goes elsewhere at once. What it had in hand
-// waits for the keeper, who first buries all that it left: another attempt must not meet the first one's remains.
+// Its process has ended: what it published counts, what it had not begun goes elsewhere at once. What it had
+// in hand waits for the keeper, who first buries all that it left: another attempt must not meet the first
+// one's remains.
 void Engine::on_death(Seat& seat) {
   if (seat.state == Seat::State::Dead) return;
   if (seat.pidfd) poller_.forget(seat.pidfd.get());
@@ -188,16 +195,19 @@ void Engine::on_death(Seat& seat) {
   if (!seat.lost) vacate(seat);
 }
 
-void Engine::on_exited(WorkerId id, int status, const Usage& usage, unsigned unkillable, const std::string& names) {
+void Engine::on_exited(WorkerId id, int status, const Usage& usage, unsigned unkillable,
+                       const std::string& names) {
   Seat* seat = find(id);
   if (seat == nullptr) return;
   on_death(*seat);  // the report may come before the pidfd was looked at
   account(*seat, status, usage, unkillable, names);
 }
 
-void Engine::account(Seat& seat, int status, const Usage& usage, unsigned unkillable, const std::string& names) {
+void Engine::account(Seat& seat, int status, const Usage& usage, unsigned unkillable,
+                     const std::string& names) {
   const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-  const bool out_of_memory = signal == SIGKILL && !seat.ending && !seat.lied && killed_for_memory();
+  const bool out_of_memory =
+      signal == SIGKILL && !seat.ending && !seat.lied && oom_watch_.killed_since_last_look();
   if (seat.lost) {
     Report report;
     Outcome& outcome = report.outcome;
@@ -216,9 +226,12 @@ void Engine::account(Seat& seat, int status, const Usage& usage, unsigned unkill
     if (seat.ending && !seat.ending->message.empty()) outcome.message = seat.ending->message;
     if (!seat.lost_progress.empty())
       outcome.message += (outcome.message.empty() ? "" : "; ") + ("last progress " + seat.lost_progress);
-    if (usage.max_rss_kib != 0 && outcome.kind != OutcomeKind::TimedOut && outcome.kind != OutcomeKind::Cancelled)
-      outcome.message += (outcome.message.empty() ? "" : "; ") + ("peak memory " + std::to_string((usage.max_rss_kib + 512) / 1024) + " MiB");
-    if (!names.empty()) outcome.message += (outcome.message.empty() ? "" : "; ") + ("could not be killed: " + names);
+    if (usage.max_rss_kib != 0 && outcome.kind != OutcomeKind::TimedOut &&
+        outcome.kind != OutcomeKind::Cancelled)
+      outcome.message += (outcome.message.empty() ? "" : "; ") +
+                         ("peak memory " + std::to_string((usage.max_rss_kib + 512) / 1024) + " MiB");
+    if (!names.empty())
+      outcome.message += (outcome.message.empty() ? "" : "; ") + ("could not be killed: " + names);
     read_log(seat.out_log, report.out);
     read_log(seat.err_log, report.err);
     if (seat.kind == TaskKind::Command) {
@@ -235,13 +248,16 @@ void Engine::account(Seat& seat, int status, const Usage& usage, unsigned unkill
     vacate(seat);
     finish_attempt(lost.task, lost.attempt, report);
   } else if (unkillable != 0) {
-    host_.on_notice("worker " + std::to_string(seat.id) + " left processes that could not be killed: " + names);
+    host_.on_notice("worker " + std::to_string(seat.id) +
+                    " left processes that could not be killed: " + names);
   }
   if (seat.idle_death) {
     CapturedStream words;
     read_log(seat.err_log, words);
-    std::string what = signal != 0 ? signal_name(signal) : "exit " + std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : 0);
-    if (!words.head.empty()) what += ": " + words.head.substr(words.head.size() - std::min(words.head.size(), kLastWords));
+    std::string what = signal != 0 ? signal_name(signal)
+                                   : "exit " + std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+    if (!words.head.empty())
+      what += ": " + words.head.substr(words.head.size() - std::min(words.head.size(), kLastWords));
     while (!what.empty() && what.back() == '\n') what.pop_back();
     host_.on_notice("a worker without a task in hand died (" + what + "); it is replaced");
     count_idle_death(limit_of(seat.kind), what);
@@ -249,17 +265,21 @@ void Engine::account(Seat& seat, int status, const Usage& usage, unsigned unkill
   remove(seat);
 }
 
-RestartLimit& Engine::limit_of(TaskKind kind) { return kind == TaskKind::Command ? command_limit_ : function_limit_; }
+RestartLimit& Engine::limit_of(TaskKind kind) {
+  return kind == TaskKind::Command ? command_limit_ : function_limit_;
+}
 
 void Engine::count_idle_death(RestartLimit& limit, const std::string& what) {
   if (!limit.on_death(now()))
-    failure_ = Error{"workers keep dying before they do anything", what + "; see whether " + options_.worker_program + " runs at all", 0};
+    failure_ = Error{"workers keep dying before they do anything",
+                     what + "; see whether " + options_.worker_program + " runs at all", 0};
 }
 
 void Engine::on_liar(Seat& seat) {
   seat.lied = true;
   if (seat.gone()) return;
-  host_.on_notice("worker " + std::to_string(seat.id) + " wrote into its lane what cannot be true; it is replaced");
+  host_.on_notice("worker " + std::to_string(seat.id) +
+                  " wrote into its lane what cannot be true; it is replaced");
   seat.state = Seat::State::Doomed;
   seat.deadline.reset();
   if (seat.pidfd) kill(seat);
@@ -283,8 +303,8 @@ void Engine::remove(Seat& seat) {
   std::erase_if(seats_, [&](const auto& each) { return each.get() == &seat; });
 }
 
-// Workers die with their keeper. Nobody reports their ends any more, so they are accounted for as killed; what they had
-// started is buried by us if we may, by init otherwise.
+// Workers die with their keeper. Nobody reports their ends any more, so they are accounted for as killed;
+// what they had started is buried by us if we may, by init otherwise.
 void Engine::on_keeper_death() {
   on_keeper();
   poller_.forget(keeper_->fd());
@@ -309,11 +329,13 @@ void Engine::on_keeper_death() {
   if (auto started = start_keeper(); !started) failure_ = started.error();
 }
 
-// Kills and reaps every child of this process that remains, again until none is left; what does not die is left after 5 s.
+// Kills and reaps every child of this process that remains, again until none is left; what does not die is
+// left after 5 s.
 void Engine::reap_orphans() {
   const Instant until = now() + std::chrono::seconds(5);
   for (;;) {
-    // With no keeper left all children are orphans of dead workers, or the keeper itself, which its client reaps.
+    // With no keeper left all children are orphans of dead workers, or the keeper itself, which its client
+    // reaps.
     bool alive = false;
     for (const pid_t child : own_children()) {
       if (child == keeper_->pid()) continue;

@@ -1,4 +1,5 @@
-// No-op functions through the whole engine: plan, dispatch, lane, worker and back. The host has nothing else to do.
+// No-op functions through the whole engine: plan, dispatch, lane, worker and back. The host has nothing else
+// to do.
 #include <sched.h>
 #include <unistd.h>
 
@@ -29,13 +30,17 @@ void pin(int cpu) {
 
 class NoopHost final : public EngineHost {
  public:
-  bool feed(Plan& plan, std::vector<Action>& actions) override { return feeder ? feeder(plan, actions) : false; }
+  bool feed(Plan& plan, std::vector<Action>& actions) override {
+    return feeder ? feeder(plan, actions) : false;
+  }
   bool may_start() override { return true; }
   void pack(const TaskRun&, SlotNumber, Shipment& shipment) override { shipment.function = kNoop; }
   void on_given(TaskId, Attempt, SlotNumber) override {}
   void on_live(TaskId, UniqueFd, UniqueFd) override {}
   void on_grown(TaskId, std::uint64_t, std::uint64_t) override {}
-  void on_report(TaskId, Attempt, Report&, bool) override { throw std::runtime_error("a no-op had something to say"); }
+  void on_report(TaskId, Attempt, Report&, bool) override {
+    throw std::runtime_error("a no-op had something to say");
+  }
   void on_quiet_success(TaskId, std::uint32_t count, Attempt) override { done += count; }
   void on_actions(const std::vector<Action>&) override {}
   void on_notice(std::string text) override { throw std::runtime_error(text); }

@@ -14,22 +14,25 @@
 
 namespace drover::test {
 
-inline UniqueFd duplicate(int fd) { return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 10)); }
+inline UniqueFd duplicate(int fd) {
+  return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 10));
+}
 
 struct LanePair {
   explicit LanePair(LaneShape shape = kFunctionLane)
       : bell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         coordinator(std::move(CoordinatorLane::create(7, TaskKind::Function, shape).value())),
-        worker(std::move(
-            WorkerLane::adopt(duplicate(coordinator.down_fd()), duplicate(coordinator.up_fd()), duplicate(bell.get()))
-                .value())) {}
+        worker(std::move(WorkerLane::adopt(duplicate(coordinator.down_fd()), duplicate(coordinator.up_fd()),
+                                           duplicate(bell.get()))
+                             .value())) {}
 
   [[nodiscard]] bool rung() const {
     pollfd waiting{bell.get(), POLLIN, 0};
     return ::poll(&waiting, 1, 0) == 1;
   }
   void push(TaskId first, std::uint32_t count = 1, Attempt attempt = 1) {
-    REQUIRE(coordinator.try_push({first, count, attempt}, 0, 1, 0, nullptr, 0) == CoordinatorLane::Push::Done);
+    REQUIRE(coordinator.try_push({first, count, attempt}, 0, 1, 0, nullptr, 0) ==
+            CoordinatorLane::Push::Done);
     coordinator.publish();
   }
   TakenTask take() {
@@ -54,11 +57,13 @@ struct LanePair {
 struct Told final : CoordinatorLane::Sink {
   std::vector<std::string> lines;
   void on_succeeded(TaskId first, std::uint32_t count, Attempt attempt, std::uint64_t) override {
-    lines.push_back(std::to_string(first) + "+" + std::to_string(count) + "@" + std::to_string(attempt) + " ok");
+    lines.push_back(std::to_string(first) + "+" + std::to_string(count) + "@" + std::to_string(attempt) +
+                    " ok");
   }
   void on_outcome(const LaneOutcome& outcome) override {
     lines.push_back(std::to_string(outcome.task) + "@" + std::to_string(outcome.attempt) + " " +
-                    std::to_string(static_cast<int>(outcome.kind)) + " '" + std::string(outcome.result.substr(0, 20)) + "'");
+                    std::to_string(static_cast<int>(outcome.kind)) + " '" +
+                    std::string(outcome.result.substr(0, 20)) + "'");
   }
 };
 

@@ -49,7 +49,8 @@ TEST_CASE("a lane refuses what does not fit now, and what never will") {
   const std::string third(kCommandLane.args_size / 3, 'y');
   const std::string_view fits[] = {third};
   unsigned pushed = 0;
-  while (lane.coordinator.try_push({1 + pushed, 1, 1}, 0, 1, 0, fits, 1) == CoordinatorLane::Push::Done) ++pushed;
+  while (lane.coordinator.try_push({1 + pushed, 1, 1}, 0, 1, 0, fits, 1) == CoordinatorLane::Push::Done)
+    ++pushed;
   CHECK(pushed >= 2);
   lane.coordinator.publish();
   const TakenTask taken = lane.take();
@@ -90,7 +91,8 @@ TEST_CASE("the cell of a finished entry is not reused while the worker still loo
   Told told;
   REQUIRE(lane.coordinator.drain(told));
   std::uint32_t more = 0;
-  while (lane.coordinator.try_push({2 + more * 5, 5, 1}, 0, 1, 0, nullptr, 0) == CoordinatorLane::Push::Done) ++more;
+  while (lane.coordinator.try_push({2 + more * 5, 5, 1}, 0, 1, 0, nullptr, 0) == CoordinatorLane::Push::Done)
+    ++more;
   CHECK(more == kCommandLane.cells - 1);
   lane.coordinator.publish();
   CHECK(lane.take().task == 2);  // and not a second task of the entry that held one
@@ -280,7 +282,8 @@ TEST_CASE("both ends at full speed: every task once, in order, with recalls in b
     while (!waiting.empty()) {
       LaneRun& run = waiting.back();
       const std::uint32_t part = std::min(run.count, ++turn % 9 + 1);
-      if (lane.coordinator.try_push({run.first, part, 1}, 0, 1, 0, nullptr, 0) != CoordinatorLane::Push::Done) break;
+      if (lane.coordinator.try_push({run.first, part, 1}, 0, 1, 0, nullptr, 0) != CoordinatorLane::Push::Done)
+        break;
       run.first += part;
       run.count -= part;
       if (run.count == 0) waiting.pop_back();

@@ -1,5 +1,5 @@
-// A worker that writes what it likes into its own memory: the coordinator's end must neither crash, nor read or write
-// outside the lane, nor take an outcome for a task that it has not handed out.
+// A worker that writes what it likes into its own memory: the coordinator's end must neither crash, nor read
+// or write outside the lane, nor take an outcome for a task that it has not handed out.
 #include <cstring>
 #include <random>
 #include <set>
@@ -32,17 +32,31 @@ TEST_CASE("an outcome of a task that was not handed out is a lie") {
   lane.push(5);
   Liar liar(lane);
   Told told;
-  SUBCASE("another task") { liar.publish({.task = 6, .attempt = 1}); }
-  SUBCASE("another attempt") { liar.publish({.task = 5, .attempt = 2}); }
-  SUBCASE("an outcome that does not exist") { liar.publish({.task = 5, .attempt = 1, .kind = 99}); }
+  SUBCASE("another task") {
+    liar.publish({.task = 6, .attempt = 1});
+  }
+  SUBCASE("another attempt") {
+    liar.publish({.task = 5, .attempt = 2});
+  }
+  SUBCASE("an outcome that does not exist") {
+    liar.publish({.task = 5, .attempt = 1, .kind = 99});
+  }
   SUBCASE("a result outside the arena") {
-    liar.publish({.task = 5, .attempt = 1, .kind = 1, .result_offset = kFunctionLane.results_size - 1, .result_size = 2});
+    liar.publish({.task = 5,
+                  .attempt = 1,
+                  .kind = 1,
+                  .result_offset = kFunctionLane.results_size - 1,
+                  .result_size = 2});
   }
   SUBCASE("a result whose end wraps around") {
     liar.publish({.task = 5, .attempt = 1, .kind = 1, .result_offset = 0xFFFFFFFF, .result_size = 2});
   }
-  SUBCASE("more outcomes than the ring holds") { liar.header->outcomes_published.store(1U << 30); }
-  SUBCASE("fewer outcomes than before") { liar.header->outcomes_published.store(~std::uint64_t{0}); }
+  SUBCASE("more outcomes than the ring holds") {
+    liar.header->outcomes_published.store(1U << 30);
+  }
+  SUBCASE("fewer outcomes than before") {
+    liar.header->outcomes_published.store(~std::uint64_t{0});
+  }
   CHECK_FALSE(lane.coordinator.drain(told));
   CHECK(told.lines.empty());
 }
@@ -64,11 +78,18 @@ TEST_CASE("a claim word that contradicts what was published is a lie") {
   lane.push(5);
   Liar liar(lane);
   Claim claim;
-  SUBCASE("an entry that does not exist") { claim = {.ticket = 900, .next = 1, .end = Claim::kWholeRun, .queued = 0}; }
-  SUBCASE("more entries than were published") { claim = {.ticket = 0, .next = 0, .end = 0, .queued = 7}; }
-  SUBCASE("more begun than the entry holds") { claim = {.ticket = 1, .next = 9, .end = Claim::kWholeRun, .queued = 1}; }
+  SUBCASE("an entry that does not exist") {
+    claim = {.ticket = 900, .next = 1, .end = Claim::kWholeRun, .queued = 0};
+  }
+  SUBCASE("more entries than were published") {
+    claim = {.ticket = 0, .next = 0, .end = 0, .queued = 7};
+  }
+  SUBCASE("more begun than the entry holds") {
+    claim = {.ticket = 1, .next = 9, .end = Claim::kWholeRun, .queued = 1};
+  }
   liar.header->claim.store(claim.pack());
-  if (claim.next == 9) liar.header->claim.store(Claim{.ticket = 2, .next = 9, .end = Claim::kWholeRun, .queued = 0}.pack());
+  if (claim.next == 9)
+    liar.header->claim.store(Claim{.ticket = 2, .next = 9, .end = Claim::kWholeRun, .queued = 0}.pack());
   CHECK_FALSE(lane.coordinator.recall(3).has_value());
   const auto remains = lane.coordinator.remains();
   REQUIRE(remains.in_hand);
@@ -76,7 +97,8 @@ TEST_CASE("a claim word that contradicts what was published is a lie") {
   CHECK(remains.not_begun == std::vector<LaneRun>{{2, 3, 1}, {5, 1, 1}});
 }
 
-TEST_CASE("random bytes all over the lane, many seeds: no task is told twice and none that was not handed out") {
+TEST_CASE(
+    "random bytes all over the lane, many seeds: no task is told twice and none that was not handed out") {
   for (std::uint32_t seed = 0; seed < 3000; ++seed) {
     CAPTURE(seed);
     std::minstd_rand random(seed);
@@ -85,10 +107,12 @@ TEST_CASE("random bytes all over the lane, many seeds: no task is told twice and
     lane.push(1, 1 + random() % 20);
     lane.push(100, 3);
     TakenTask taken;
-    for (unsigned i = random() % 5; i > 0 && lane.worker.try_take(taken); --i) lane.succeed(taken, "some result");
+    for (unsigned i = random() % 5; i > 0 && lane.worker.try_take(taken); --i)
+      lane.succeed(taken, "some result");
     // Single words, as a stray write does, or everything, as a memset does.
     auto* bytes = reinterpret_cast<unsigned char*>(liar.segment.data());
-    const std::size_t area = random() % 3 == 0 ? liar.segment.size() : sizeof(UpHeader) + 64 * sizeof(OutcomeRecord);
+    const std::size_t area =
+        random() % 3 == 0 ? liar.segment.size() : sizeof(UpHeader) + 64 * sizeof(OutcomeRecord);
     for (unsigned writes = random() % 2 == 0 ? 1 + random() % 8 : 4096; writes > 0; --writes) {
       const std::size_t at = random() % area;
       bytes[at] = static_cast<unsigned char>(random());
@@ -97,7 +121,8 @@ TEST_CASE("random bytes all over the lane, many seeds: no task is told twice and
       std::set<TaskId> told;
       bool wrong = false;
       void on_succeeded(TaskId first, std::uint32_t count, Attempt, std::uint64_t) override {
-        for (TaskId id = first; id < first + count; ++id) wrong = wrong || !told.insert(id).second || id == 0 || id > 102;
+        for (TaskId id = first; id < first + count; ++id)
+          wrong = wrong || !told.insert(id).second || id == 0 || id > 102;
       }
       void on_outcome(const LaneOutcome& outcome) override { on_succeeded(outcome.task, 1, 1, 0); }
     } checker;

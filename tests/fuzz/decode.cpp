@@ -1,5 +1,5 @@
-// Whatever crosses a process wall is decoded without trust: any bytes are either refused, or mean something that
-// encodes and decodes to itself.
+// Whatever crosses a process wall is decoded without trust: any bytes are either refused, or mean something
+// that encodes and decodes to itself.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -25,16 +25,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   switch (data[0] % 4) {
     case 0:
-      if (Command command, again; decode_command(bytes, command)) require(decode_command(encode_command(command), again));
+      if (Command command, again; decode_command(bytes, command))
+        require(decode_command(encode_command(command), again));
       break;
     case 1:
-      if (Outcome outcome, again; decode_outcome(bytes, outcome)) require(decode_outcome(encode_outcome(outcome), again));
+      if (Outcome outcome, again; decode_outcome(bytes, outcome))
+        require(decode_outcome(encode_outcome(outcome), again));
       break;
     case 2:
-      if (Report report, again; decode_report(bytes, report)) require(decode_report(encode_report(report), again));
+      if (Report report, again; decode_report(bytes, report))
+        require(decode_report(encode_report(report), again));
       break;
     default:
-      if (std::vector<Value> values, again; decode_values(bytes, values)) require(decode_values(encode_values(values), again));
+      if (std::vector<Value> values, again; decode_values(bytes, values))
+        require(decode_values(encode_values(values), again));
   }
   return 0;
 }

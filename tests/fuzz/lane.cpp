@@ -1,5 +1,5 @@
-// A worker that writes what it likes, when it likes: the input says which bytes of its own memory it changes between the
-// coordinator's steps. No task may be told twice, and none that was not handed out.
+// A worker that writes what it likes, when it likes: the input says which bytes of its own memory it changes
+// between the coordinator's steps. No task may be told twice, and none that was not handed out.
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -37,7 +37,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!made) return 0;
   CoordinatorLane& lane = *made;
   auto up = Segment::adopt(UniqueFd(::dup(lane.up_fd())), Access::ReadWrite, 1);
-  auto honest = WorkerLane::adopt(UniqueFd(::dup(lane.down_fd())), UniqueFd(::dup(lane.up_fd())), UniqueFd(::eventfd(0, EFD_NONBLOCK)));
+  auto honest = WorkerLane::adopt(UniqueFd(::dup(lane.down_fd())), UniqueFd(::dup(lane.up_fd())),
+                                  UniqueFd(::eventfd(0, EFD_NONBLOCK)));
   if (!up || !honest) return 0;
   Ledger ledger;
   TaskId next = 1;
@@ -87,7 +88,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         record.result_size = data[at + 2];
         auto* header = reinterpret_cast<UpHeader*>(up->data());
         const std::uint64_t published = header->outcomes_published.load();
-        std::memcpy(up->data() + kSmall.outcomes_offset() + published % kSmall.outcomes * sizeof record, &record, sizeof record);
+        std::memcpy(up->data() + kSmall.outcomes_offset() + published % kSmall.outcomes * sizeof record,
+                    &record, sizeof record);
         header->outcomes_published.store(published + 1);
         break;
       }

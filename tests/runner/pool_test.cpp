@@ -12,9 +12,13 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-Instant at(Duration since) { return Instant(seconds(1000)) + since; }
+Instant at(Duration since) {
+  return Instant(seconds(1000)) + since;
+}
 
-Poller make_poller() { return std::move(Poller::create()).value(); }
+Poller make_poller() {
+  return std::move(Poller::create()).value();
+}
 
 void ring(const UniqueFd& bell) {
   const std::uint64_t one = 1;
@@ -32,7 +36,10 @@ TEST_CASE("deaths of idle workers are forgiven until there are too many within t
 }
 
 TEST_CASE("each death in a row doubles the wait before the next start, up to its limit") {
-  RestartLimit limit({.intensity = 100, .period = seconds(60), .first_delay = milliseconds(50), .most_delay = milliseconds(150)});
+  RestartLimit limit({.intensity = 100,
+                      .period = seconds(60),
+                      .first_delay = milliseconds(50),
+                      .most_delay = milliseconds(150)});
   (void)limit.on_death(at(seconds(0)));
   CHECK(limit.next_start() == at(milliseconds(50)));
   (void)limit.on_death(at(seconds(1)));
@@ -41,7 +48,9 @@ TEST_CASE("each death in a row doubles the wait before the next start, up to its
   CHECK(limit.next_start() == at(milliseconds(2150)));
 }
 
-TEST_CASE("before the first death nothing delays a start") { CHECK(RestartLimit().next_start() <= now()); }
+TEST_CASE("before the first death nothing delays a start") {
+  CHECK(RestartLimit().next_start() <= now());
+}
 
 TEST_CASE("the poller calls the handler of what is readable and nothing else") {
   Poller poller = make_poller();
@@ -70,7 +79,8 @@ TEST_CASE("an edge-triggered descriptor tells of each ring although nobody reads
   CHECK(calls == 2);
 }
 
-TEST_CASE("a handler may forget another descriptor that is reported in the same wait, which is then not called") {
+TEST_CASE(
+    "a handler may forget another descriptor that is reported in the same wait, which is then not called") {
   Poller poller = make_poller();
   const UniqueFd first(::eventfd(0, EFD_CLOEXEC)), second(::eventfd(0, EFD_CLOEXEC));
   int calls = 0;

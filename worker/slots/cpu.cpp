@@ -38,7 +38,8 @@ class CallContext final : public Context {
 
 std::string type_name(const std::type_info& type) {
   int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), std::free);
+  const std::unique_ptr<char, void (*)(void*)> name(
+      abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), std::free);
   return status == 0 ? name.get() : type.name();
 }
 
@@ -63,7 +64,8 @@ void take_log(int fd, CapturedStream& stream) {
     std::fclose(file);
     off_t from = 0;
     while (from < info.st_size) {
-      const ssize_t moved = ::copy_file_range(fd, &from, spool.get(), nullptr, static_cast<std::size_t>(info.st_size - from), 0);
+      const ssize_t moved = ::copy_file_range(fd, &from, spool.get(), nullptr,
+                                              static_cast<std::size_t>(info.st_size - from), 0);
       if (moved <= 0) break;
     }
     stream.size = static_cast<std::uint64_t>(from);
@@ -144,7 +146,8 @@ class FunctionWorker {
     try {
       return functions_[task.function].thunk(values_, context);
     } catch (const ArgumentMismatch& mistake) {
-      failure_ = functions_[task.function].name + functions_[task.function].parameters + ": " + one_line(mistake.what());
+      failure_ = functions_[task.function].name + functions_[task.function].parameters + ": " +
+                 one_line(mistake.what());
     } catch (const std::exception& thrown) {
       failure_ = type_name(typeid(thrown)) + ": " + one_line(thrown.what());
     } catch (...) {
