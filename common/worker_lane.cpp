@@ -189,7 +189,7 @@ void WorkerLane::report_progress(Hand hand, std::uint64_t done, std::uint64_t to
   board.ticket.store(hand.pack(), std::memory_order_release);
   const std::size_t size = std::min(text.size(), kBoardText);
   std::uint64_t words[kBoardText / 8] = {};
-  std::memcpy(words, text.data(), size);
+  if (size != 0) std::memcpy(words, text.data(), size);
   for (std::size_t i = 0; i < std::size(words); ++i) board.text[i].store(words[i], std::memory_order_release);
   board.text_size.store(static_cast<std::uint32_t>(size), std::memory_order_release);
   board.version.store(version + 2, std::memory_order_release);

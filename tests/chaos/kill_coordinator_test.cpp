@@ -1,5 +1,5 @@
-// The keeper and the coordinator killed in mid-run: by the first the run loses nothing but attempts, by the second nothing
-// of it survives.
+// The keeper and the coordinator killed in mid-run: by the first the run loses nothing but attempts, by the
+// second nothing of it survives.
 #include "tests/chaos/task_log.hpp"
 #include "tests/e2e/test_space.hpp"
 
@@ -97,8 +97,9 @@ TEST_CASE("a killed keeper costs attempts, not the run") {
 TEST_CASE("what a dead keeper's workers had started is gone before the next attempt begins") {
   const TestSpace space;
   Fifo up = space.fifo("up"), go = space.fifo("go");
-  Program program = space.start({"run", "--retries", "1", "-"},
-                                {.input = "setsid sleep 1000 & echo $DROVER_ATTEMPT >up; read x <go; echo through\n"});
+  Program program =
+      space.start({"run", "--retries", "1", "-"},
+                  {.input = "setsid sleep 1000 & echo $DROVER_ATTEMPT >up; read x <go; echo through\n"});
   CHECK(up.read_line() == "1");
   ::kill(keeper_of(program.pid()), SIGKILL);
   CHECK(up.read_line() == "2");

@@ -1,4 +1,5 @@
-// Workers that are killed again and again while tasks run: every task ends once, none is lost, none is charged for another.
+// Workers that are killed again and again while tasks run: every task ends once, none is lost, none is
+// charged for another.
 #include <random>
 
 #include "tests/chaos/task_log.hpp"
@@ -49,7 +50,8 @@ TEST_CASE("commands whose workers are killed at random all end, once each, and n
     list += kLoggedCommand + "; echo $DROVER_SEQ\n";
     expected += std::to_string(i) + "\n";
   }
-  Program program = space.start({"run", "-k", "-j", "4", "--retries", std::to_string(kRetries), "-"}, {.input = list});
+  Program program =
+      space.start({"run", "-k", "-j", "4", "--retries", std::to_string(kRetries), "-"}, {.input = list});
   const int kills = kill_workers(program, ticks, 1);
   const Ran ran = space.finish(std::move(program));
   CHECK((ran.out == expected));
@@ -64,7 +66,8 @@ TEST_CASE("functions whose workers are killed at random all end, once each, and 
   FunctionJob job;
   for (int i = 1; i <= kTasks; ++i) job.add("t" + std::to_string(i), "logged", "\"log\", \"ticks\", 200000");
   space.write("job.toml", job.text());
-  Program program = space.start(with_plugin({"--output", "none", "-j", "4", "--retries", std::to_string(kRetries)}));
+  Program program =
+      space.start(with_plugin({"--output", "none", "-j", "4", "--retries", std::to_string(kRetries)}));
   const int kills = kill_workers(program, ticks, 2);
   check_end(space.finish(std::move(program)), TaskLog(space.read("log")), kills);
   CHECK(shm_names() == shm);
@@ -93,7 +96,8 @@ TEST_CASE("a worker that is stopped for a while costs nothing, and its queue goe
   Fifo up = space.fifo("up"), go = space.fifo("go"), ended = space.fifo("ended");
   std::string list = "echo >up; read x <go; echo first\n";
   for (int i = 2; i <= 50; ++i) list += "echo >ended; echo task\n";
-  Program program = space.start({"run", "-k", "-j", "2", "-"}, {.input = "echo warm\n", .keep_input_open = true});
+  Program program =
+      space.start({"run", "-k", "-j", "2", "-"}, {.input = "echo warm\n", .keep_input_open = true});
   program.wait_for_out("warm\n");
   const auto before = workers_of(program.pid());
   REQUIRE_FALSE(before.empty());

@@ -28,8 +28,8 @@ std::vector<CpuUse> use_of_all(pid_t coordinator) {
 TEST_CASE("coordinator, keeper and workers that wait for a command use no processor time and do not wake") {
   const TestSpace space;
   Fifo up = space.fifo("up"), go = space.fifo("go");
-  Program program =
-      space.start({"run", "-j", "2", "--progress", "none", "-"}, {.input = lines({"echo >up; read x <go", "true"})});
+  Program program = space.start({"run", "-j", "2", "--progress", "none", "-"},
+                                {.input = lines({"echo >up; read x <go", "true"})});
   up.read_line();
   let_time_pass(std::chrono::milliseconds(300));  // the other task ends, and all come to rest
   const auto before = use_of_all(program.pid());
@@ -48,7 +48,8 @@ TEST_CASE("coordinator, keeper and workers that wait for a command use no proces
 
 TEST_CASE("a coordinator that waits for more input does not wake") {
   const TestSpace space;
-  Program program = space.start({"run", "--progress", "none", "-"}, {.input = "echo first\n", .keep_input_open = true});
+  Program program =
+      space.start({"run", "--progress", "none", "-"}, {.input = "echo first\n", .keep_input_open = true});
   program.wait_for_out("first\n");
   let_time_pass(std::chrono::milliseconds(300));
   const CpuUse before = cpu_use(program.pid());

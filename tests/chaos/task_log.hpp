@@ -1,5 +1,5 @@
-// What tasks write while they are being killed: "start SEQ ATTEMPT" and "end SEQ ATTEMPT", each in one appending write. Says
-// what the log proves about who ran when.
+// What tasks write while they are being killed: "start SEQ ATTEMPT" and "end SEQ ATTEMPT", each in one
+// appending write. Says what the log proves about who ran when.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -48,7 +48,8 @@ struct TaskLog {
       CHECK(*attempts->second.rbegin() <= most_attempts);
       const auto last = ended.find(task);
       REQUIRE(last != ended.end());
-      // What was published is not run again: only the last attempt's end counted, and each further end cost a worker.
+      // What was published is not run again: only the last attempt's end counted, and each further end cost a
+      // worker.
       CHECK(*last->second.rbegin() == *attempts->second.rbegin());
     }
     CHECK(started.size() == static_cast<std::size_t>(tasks));

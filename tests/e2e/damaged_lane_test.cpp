@@ -1,6 +1,7 @@
-// Functions that write over the memory which their worker shares with the coordinator. The run neither crashes nor hangs, no
-// other worker notices, and no task gets lost on the way. What is promised to the neighbours in the damaged lane itself is
-// less: what they have handed in lies in that memory until the coordinator has taken it.
+// Functions that write over the memory which their worker shares with the coordinator. The run neither
+// crashes nor hangs, no other worker notices, and no task gets lost on the way. What is promised to the
+// neighbours in the damaged lane itself is less: what they have handed in lies in that memory until the
+// coordinator has taken it.
 #include "tests/e2e/function_job.hpp"
 #include "tests/e2e/test_space.hpp"
 
@@ -47,7 +48,9 @@ TEST_CASE("damage to a lane by functions that then crash harms no other worker a
   damage_many("crash", 2000, 60);
 }
 
-TEST_CASE("damage to a lane by functions that never return is ended by their timeout") { damage_many("stay", 3000, 25); }
+TEST_CASE("damage to a lane by functions that never return is ended by their timeout") {
+  damage_many("stay", 3000, 25);
+}
 
 TEST_CASE("a worker whose claim word is gone is found out, though it sleeps and nobody has a timeout") {
   const TestSpace space;

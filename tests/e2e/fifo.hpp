@@ -1,5 +1,6 @@
-// The exact way to meet a task in mid-run: it writes a line into a FIFO and the test reads it, or the other way round.
-// A shell's `read x <go` reads byte by byte, so several tasks may each take a line of one FIFO; give them empty lines.
+// The exact way to meet a task in mid-run: it writes a line into a FIFO and the test reads it, or the other
+// way round. A shell's `read x <go` reads byte by byte, so several tasks may each take a line of one FIFO;
+// give them empty lines.
 #pragma once
 
 #include <doctest/doctest.h>

@@ -12,8 +12,10 @@ namespace drover::test {
 class FunctionJob {
  public:
   // `args` as TOML writes them.
-  void add(const std::string& name, const std::string& function, const std::string& args = "", const std::string& more = "") {
-    text_ += "[[task]]\nname = \"" + name + "\"\nfunction = \"" + function + "\"\nargs = [" + args + "]\n" + more + "\n";
+  void add(const std::string& name, const std::string& function, const std::string& args = "",
+           const std::string& more = "") {
+    text_ += "[[task]]\nname = \"" + name + "\"\nfunction = \"" + function + "\"\nargs = [" + args + "]\n" +
+             more + "\n";
   }
   void add_command(const std::string& name, const std::string& command) {
     text_ += "[[task]]\nname = \"" + name + "\"\ncommand = \"" + command + "\"\n";

@@ -86,7 +86,8 @@ TEST_CASE("a megabyte of standard input reaches who reads it and does not hurt w
   const TestSpace space;
   const std::string text(1'000'000, 'x');
   space.write("job.toml", "[[task]]\ncommand = \"wc -c\"\nstdin = { text = \"" + text +
-                              "\" }\n[[task]]\ncommand = \"echo deaf\"\nstdin = { text = \"" + text + "\" }\n");
+                              "\" }\n[[task]]\ncommand = \"echo deaf\"\nstdin = { text = \"" + text +
+                              "\" }\n");
   const Ran ran = space.run({"run", "-k", "job.toml"});
   CHECK(ran.out == "1000000\ndeaf\n");
   CHECK(ran.exit_code == 0);

@@ -57,10 +57,12 @@ TEST_CASE("a child that has left its task's session is ended with it all the sam
   CHECK(ran.exit_code == 0);
 }
 
-TEST_CASE("a program that is missing could not start (127), by a shell and without one, and the run goes on") {
+TEST_CASE(
+    "a program that is missing could not start (127), by a shell and without one, and the run goes on") {
   const TestSpace space;
   const Ran ran = space.run(
-      {"run", "-k", "-"}, {.input = lines({"no-such-program one", "no-such-program 'two words'", "./missing", "echo on"})});
+      {"run", "-k", "-"},
+      {.input = lines({"no-such-program one", "no-such-program 'two words'", "./missing", "echo on"})});
   CHECK(ran.out == "on\n");
   CHECK(ran.err == Has("task #1 could not start (127)"));
   CHECK(ran.err == Has("no-such-program"));
@@ -81,7 +83,8 @@ TEST_CASE("a file that is not executable could not start (126)") {
 
 TEST_CASE("a signal that ends a command is named") {
   const TestSpace space;
-  const Ran ran = space.run({"run", "-k", "-"}, {.input = lines({"kill -KILL $$", "kill -USR1 $$", "echo on"})});
+  const Ran ran =
+      space.run({"run", "-k", "-"}, {.input = lines({"kill -KILL $$", "kill -USR1 $$", "echo on"})});
   CHECK(ran.out == "on\n");
   CHECK(ran.err == Has("task #1 signaled (SIGKILL)"));
   CHECK(ran.err == Has("task #2 signaled (SIGUSR1)"));
@@ -99,7 +102,8 @@ TEST_CASE("a core dump is told when the machine makes one") {
 
 TEST_CASE("what a failed command printed on stderr last is repeated in its account") {
   const TestSpace space;
-  const Ran ran = space.run({"run", "--output", "none", "-"}, {.input = lines({"echo 'no such disk' >&2; exit 5"})});
+  const Ran ran =
+      space.run({"run", "--output", "none", "-"}, {.input = lines({"echo 'no such disk' >&2; exit 5"})});
   CHECK(ran.err == Has("task #1 failed (exit 5)"));
   CHECK(ran.err == Has("no such disk"));
 }
@@ -107,7 +111,8 @@ TEST_CASE("what a failed command printed on stderr last is repeated in its accou
 TEST_CASE("a hundred odd ends in a row, and each is counted once") {
   const TestSpace space;
   std::string list;
-  for (int i = 0; i < 20; ++i) list += lines({"exit 1", "kill -9 $$", "no-such-program", "sleep 1000 & true", "true"});
+  for (int i = 0; i < 20; ++i)
+    list += lines({"exit 1", "kill -9 $$", "no-such-program", "sleep 1000 & true", "true"});
   const Ran ran = space.run({"run", "--output", "none", "-"}, {.input = list});
   CHECK(ran.err == Has("100 tasks: 40 succeeded, 60 failed"));
   CHECK(ran.exit_code == 1);

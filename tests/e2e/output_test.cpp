@@ -33,7 +33,8 @@ TEST_CASE("a task's output stays together, whoever else prints meanwhile") {
 TEST_CASE("without -k output comes in the order in which tasks end") {
   const TestSpace space;
   Fifo go = space.fifo("go");
-  Program program = space.start({"run", "-j", "2", "-"}, {.input = lines({"read x <go; echo first", "echo second"})});
+  Program program =
+      space.start({"run", "-j", "2", "-"}, {.input = lines({"read x <go; echo first", "echo second"})});
   program.wait_for_out("second\n");
   go.write_line();
   CHECK(space.finish(std::move(program)).out == "second\nfirst\n");
@@ -42,9 +43,9 @@ TEST_CASE("without -k output comes in the order in which tasks end") {
 TEST_CASE("with -k output comes in task order, though tasks end in another") {
   const TestSpace space;
   Fifo ended = space.fifo("ended"), go = space.fifo("go");
-  Program program = space.start(
-      {"run", "-k", "-j", "2", "-"},
-      {.input = lines({"read x <go; echo one", "echo two; echo >ended", "echo three; echo >ended", "echo four; echo >ended"})});
+  Program program = space.start({"run", "-k", "-j", "2", "-"},
+                                {.input = lines({"read x <go; echo one", "echo two; echo >ended",
+                                                 "echo three; echo >ended", "echo four; echo >ended"})});
   ended.read_lines(3);
   go.write_line();
   CHECK(space.finish(std::move(program)).out == "one\ntwo\nthree\nfour\n");
@@ -53,8 +54,9 @@ TEST_CASE("with -k output comes in task order, though tasks end in another") {
 TEST_CASE("with -k the first unfinished task is live") {
   const TestSpace space;
   Fifo go = space.fifo("go");
-  Program program = space.start({"run", "-k", "-j", "2", "-"},
-                                {.input = lines({"echo one; read x <go; echo two", "echo three; read x <go; echo four"})});
+  Program program =
+      space.start({"run", "-k", "-j", "2", "-"},
+                  {.input = lines({"echo one; read x <go; echo two", "echo three; read x <go; echo four"})});
   program.wait_for_out("one\n");
   go.write_lines(2);
   CHECK(space.finish(std::move(program)).out == "one\ntwo\nthree\nfour\n");
@@ -63,7 +65,8 @@ TEST_CASE("with -k the first unfinished task is live") {
 TEST_CASE("with --output line a whole line is seen while its task still runs, a part of one is not") {
   const TestSpace space;
   Fifo go = space.fifo("go");
-  Program program = space.start({"run", "--output", "line", "-"}, {.input = lines({"printf 'one\\ntw'; read x <go; echo o"})});
+  Program program = space.start({"run", "--output", "line", "-"},
+                                {.input = lines({"printf 'one\\ntw'; read x <go; echo o"})});
   program.wait_for_out("one\n");
   go.write_line();
   CHECK(space.finish(std::move(program)).out == "one\ntwo\n");
@@ -72,7 +75,8 @@ TEST_CASE("with --output line a whole line is seen while its task still runs, a 
 TEST_CASE("with --output line the lines of several tasks mix and none is torn") {
   const TestSpace space;
   const std::string talk = "i=0; while [ $i -lt 300 ]; do echo task $DROVER_SEQ line $i; i=$((i+1)); done";
-  const Ran ran = space.run({"run", "-j", "4", "--line-buffer", "-"}, {.input = lines({talk, talk, talk, talk})});
+  const Ran ran =
+      space.run({"run", "-j", "4", "--line-buffer", "-"}, {.input = lines({talk, talk, talk, talk})});
   std::vector<int> next(5, 0);
   for (const std::string& line : split_lines(ran.out)) {
     std::istringstream words(line);
@@ -96,13 +100,16 @@ TEST_CASE("--output none shows no task's output") {
 
 TEST_CASE("--tag puts the task's name and a tab before each line") {
   const TestSpace space;
-  space.write("job.toml", "[[task]]\nname = \"first one\"\ncommand = \"printf 'a\\\\nb\\\\n'\"\n[[task]]\ncommand = \"echo c\"\n");
+  space.write("job.toml",
+              "[[task]]\nname = \"first one\"\ncommand = \"printf 'a\\\\nb\\\\n'\"\n[[task]]\ncommand = "
+              "\"echo c\"\n");
   CHECK(space.run({"run", "-k", "--tag", "job.toml"}).out == "first one\ta\nfirst one\tb\n#2\tc\n");
 }
 
 TEST_CASE("stdout and stderr of tasks stay apart") {
   const TestSpace space;
-  const Ran ran = space.run({"run", "-k", "-"}, {.input = lines({"echo out; echo err >&2", "echo out2; echo err2 >&2"})});
+  const Ran ran =
+      space.run({"run", "-k", "-"}, {.input = lines({"echo out; echo err >&2", "echo out2; echo err2 >&2"})});
   CHECK(ran.out == "out\nout2\n");
   CHECK(ran.err.starts_with("err\nerr2\n"));
 }
@@ -113,7 +120,8 @@ TEST_CASE("bytes are unchanged, in stdout and in stderr, from memory and through
     CAPTURE(size);
     const std::string bytes = some_bytes(size);
     space.write("bytes", bytes);
-    const Ran ran = space.run({"run", "-k", "-"}, {.input = lines({"cat bytes", "cat bytes >&2", "cat bytes"})});
+    const Ran ran =
+        space.run({"run", "-k", "-"}, {.input = lines({"cat bytes", "cat bytes >&2", "cat bytes"})});
     CHECK((ran.out == bytes + bytes));
     CHECK(ran.err.starts_with(bytes));
     CHECK(ran.exit_code == 0);

@@ -74,7 +74,8 @@ TEST_CASE("a failed task is tried again, knows its attempt, and only its last at
 
 TEST_CASE("N retries are N further attempts") {
   const TestSpace space;
-  const Ran ran = space.run({"run", "--retries", "2", "-"}, {.input = lines({"echo $DROVER_ATTEMPT >>log; exit 1"})});
+  const Ran ran =
+      space.run({"run", "--retries", "2", "-"}, {.input = lines({"echo $DROVER_ATTEMPT >>log; exit 1"})});
   CHECK(space.read("log") == "1\n2\n3\n");
   CHECK(ran.exit_code == 1);
 }
@@ -82,9 +83,10 @@ TEST_CASE("N retries are N further attempts") {
 TEST_CASE("--halt soon,fail=1 lets run what runs and starts nothing more") {
   const TestSpace space;
   Fifo up = space.fifo("up"), go = space.fifo("go"), last = space.fifo("last");
-  Program program = space.start(
-      {"run", "-j", "2", "--halt", "soon,fail=1", "-"},
-      {.input = lines({"read x <go; exit 1", "echo >up; read x <last; echo finished", "touch third", "touch fourth"})});
+  Program program =
+      space.start({"run", "-j", "2", "--halt", "soon,fail=1", "-"},
+                  {.input = lines({"read x <go; exit 1", "echo >up; read x <last; echo finished",
+                                   "touch third", "touch fourth"})});
   up.read_line();
   go.write_line();
   program.wait_for_err("halting");
@@ -100,8 +102,9 @@ TEST_CASE("--halt soon,fail=1 lets run what runs and starts nothing more") {
 TEST_CASE("--halt now,fail=1 ends what runs") {
   const TestSpace space;
   Fifo up = space.fifo("up"), go = space.fifo("go"), never = space.fifo("never");
-  Program program = space.start({"run", "-j", "2", "--halt", "now,fail=1", "-"},
-                                {.input = lines({"read x <go; exit 1", "echo >up; read x <never", "touch third"})});
+  Program program =
+      space.start({"run", "-j", "2", "--halt", "now,fail=1", "-"},
+                  {.input = lines({"read x <go; exit 1", "echo >up; read x <never", "touch third"})});
   up.read_line();
   go.write_line();
   const Ran ran = space.finish(std::move(program));
@@ -121,7 +124,8 @@ TEST_CASE("--halt soon,success=1 is content with the first success") {
 
 TEST_CASE("a halt of a stream does not wait for the end of its input") {
   const TestSpace space;
-  Program program = space.start({"run", "--halt", "now,fail=1", "-"}, {.input = "false\n", .keep_input_open = true});
+  Program program =
+      space.start({"run", "--halt", "now,fail=1", "-"}, {.input = "false\n", .keep_input_open = true});
   Fifo unused = space.fifo("unused");
   CHECK_FALSE(program.wait_for_readable(unused.fd()));  // it ends
   CHECK(space.finish(std::move(program)).exit_code == 1);

@@ -1,5 +1,5 @@
-// What /proc tells of the processes of a run. A run's processes are known by a mark in their environment, which keeper,
-// workers and tasks inherit: so "nothing is left" can be looked up. Reads only; kills nobody.
+// What /proc tells of the processes of a run. A run's processes are known by a mark in their environment,
+// which keeper, workers and tasks inherit: so "nothing is left" can be looked up. Reads only; kills nobody.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -29,7 +29,8 @@ inline std::string proc_file(pid_t pid, const std::string& name) {
   const UniqueFd fd(::open(("/proc/" + std::to_string(pid) + "/" + name).c_str(), O_RDONLY | O_CLOEXEC));
   std::string text;
   char bytes[4096];
-  for (ssize_t got = 0; fd && (got = ::read(fd.get(), bytes, sizeof bytes)) > 0;) text.append(bytes, static_cast<std::size_t>(got));
+  for (ssize_t got = 0; fd && (got = ::read(fd.get(), bytes, sizeof bytes)) > 0;)
+    text.append(bytes, static_cast<std::size_t>(got));
   return text;
 }
 
@@ -73,7 +74,8 @@ inline std::vector<pid_t> children_of(pid_t parent, const std::string& word) {
   std::vector<pid_t> children;
   for (const pid_t pid : all_processes()) {
     const auto fields = stat_fields(pid);
-    if (fields.size() > 1 && fields[1] == std::to_string(parent) && command_line(pid).find(word) != std::string::npos)
+    if (fields.size() > 1 && fields[1] == std::to_string(parent) &&
+        command_line(pid).find(word) != std::string::npos)
       children.push_back(pid);
   }
   return children;
@@ -98,7 +100,9 @@ inline std::uint64_t status_number(const std::string& status, const std::string&
   return 0;
 }
 
-inline std::uint64_t peak_memory_kib(pid_t pid) { return status_number(proc_file(pid, "status"), "VmHWM"); }
+inline std::uint64_t peak_memory_kib(pid_t pid) {
+  return status_number(proc_file(pid, "status"), "VmHWM");
+}
 
 struct CpuUse {
   std::uint64_t ticks = 0;     // user and system
@@ -117,8 +121,8 @@ inline CpuUse cpu_use(pid_t pid) {
   return use;
 }
 
-// Waits until no process has the mark, and says how long that took; those that are left after `bound` are for the caller to
-// find. Sleeps on the processes themselves.
+// Waits until no process has the mark, and says how long that took; those that are left after `bound` are for
+// the caller to find. Sleeps on the processes themselves.
 inline Duration wait_until_gone(const std::string& mark, Duration bound) {
   const Instant begun = now();
   for (;;) {
@@ -136,14 +140,16 @@ inline std::string describe_processes(const std::vector<pid_t>& pids) {
   std::string text;
   for (const pid_t pid : pids) {
     const auto fields = stat_fields(pid);
-    text += "\n  " + std::to_string(pid) + " " + (fields.empty() ? "gone" : fields[0]) + " " + command_line(pid);
+    text +=
+        "\n  " + std::to_string(pid) + " " + (fields.empty() ? "gone" : fields[0]) + " " + command_line(pid);
   }
   return text;
 }
 
 inline std::set<std::string> shm_names() {
   std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator("/dev/shm")) names.insert(entry.path().filename());
+  for (const auto& entry : std::filesystem::directory_iterator("/dev/shm"))
+    names.insert(entry.path().filename());
   return names;
 }
 

@@ -1,5 +1,5 @@
-// A program that a test runs: its input is written and its output read while the test waits for something, and a
-// watchdog ends a wait that has no end. Knows nothing of drover.
+// A program that a test runs: its input is written and its output read while the test waits for something,
+// and a watchdog ends a wait that has no end. Knows nothing of drover.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -33,7 +33,7 @@ struct Start {
   bool keep_input_open = false;  // until Program::close_input
   std::vector<std::pair<std::string, std::string>> env = {};
   std::string cwd = {};
-  std::vector<int> ignored = {};                         // signals
+  std::vector<int> ignored = {};                        // signals
   std::function<void(std::string_view)> take_out = {};  // instead of Ran::out
 };
 
@@ -49,7 +49,9 @@ struct Ran {
 class Program {
  public:
   Program(const std::string& file, const std::vector<std::string>& args, Start options)
-      : input_(std::move(options.input)), keep_input_(options.keep_input_open), take_out_(std::move(options.take_out)) {
+      : input_(std::move(options.input)),
+        keep_input_(options.keep_input_open),
+        take_out_(std::move(options.take_out)) {
     ::signal(SIGPIPE, SIG_IGN);  // of our writes; the program itself begins with the default
     auto in = make_pipe(), out = make_pipe(), err = make_pipe();
     launch(file, args, options, in.first.get(), out.second.get(), err.second.get());
@@ -131,8 +133,8 @@ class Program {
     return {UniqueFd(ends[0]), UniqueFd(ends[1])};
   }
 
-  void launch(const std::string& file, const std::vector<std::string>& args, const Start& options, int in, int out,
-              int err) {
+  void launch(const std::string& file, const std::vector<std::string>& args, const Start& options, int in,
+              int out, int err) {
     std::vector<std::string> variables;
     for (char** each = environ; *each != nullptr; ++each)
       if (!std::string_view(*each).starts_with("DROVER_")) variables.emplace_back(*each);
@@ -200,17 +202,22 @@ class Program {
       if (got < 0) return;  // nothing more for now
       if (got == 0) return from.reset();
       const std::string_view piece(bytes, static_cast<std::size_t>(got));
-      if (sink != nullptr && *sink) (*sink)(piece);
-      else text += piece;
+      if (sink != nullptr && *sink)
+        (*sink)(piece);
+      else
+        text += piece;
     }
   }
 
   void write_pending() {
     while (in_ && written_ < input_.size()) {
       const ssize_t n = ::write(in_.get(), input_.data() + written_, input_.size() - written_);
-      if (n > 0) written_ += static_cast<std::size_t>(n);
-      else if (n < 0 && errno == EPIPE) in_.reset();
-      else return;
+      if (n > 0)
+        written_ += static_cast<std::size_t>(n);
+      else if (n < 0 && errno == EPIPE)
+        in_.reset();
+      else
+        return;
     }
     input_.clear();
     written_ = 0;

@@ -9,7 +9,8 @@ const std::string kIgnoresTerm = "trap '' TERM; echo >up; read x <never";
 
 }  // namespace
 
-TEST_CASE("the first SIGINT or SIGTERM ends what runs, starts nothing more, and drover ends by the same signal") {
+TEST_CASE(
+    "the first SIGINT or SIGTERM ends what runs, starts nothing more, and drover ends by the same signal") {
   for (const int signal : {SIGINT, SIGTERM}) {
     CAPTURE(signal);
     const TestSpace space;
@@ -49,8 +50,9 @@ TEST_CASE("after SIGTERM a task that ignores it is killed when its grace is over
 TEST_CASE("a task that is stopped hears SIGTERM all the same") {
   const TestSpace space;
   Fifo up = space.fifo("up"), never = space.fifo("never");
-  Program program = space.start({"run", "--grace", "1000", "-"},
-                                {.input = lines({"trap 'echo bye; exit' TERM; echo >up; kill -STOP $$; read x <never"})});
+  Program program =
+      space.start({"run", "--grace", "1000", "-"},
+                  {.input = lines({"trap 'echo bye; exit' TERM; echo >up; kill -STOP $$; read x <never"})});
   up.read_line();
   program.signal(SIGTERM);
   const Ran ran = space.finish(std::move(program));
@@ -61,8 +63,8 @@ TEST_CASE("a task that is stopped hears SIGTERM all the same") {
 TEST_CASE("SIGHUP drains: what runs finishes, nothing more is started") {
   const TestSpace space;
   Fifo up = space.fifo("up"), go = space.fifo("go");
-  Program program =
-      space.start({"run", "-j", "1", "-"}, {.input = lines({"echo >up; read x <go; echo finished", "touch second"})});
+  Program program = space.start({"run", "-j", "1", "-"},
+                                {.input = lines({"echo >up; read x <go; echo finished", "touch second"})});
   up.read_line();
   program.signal(SIGHUP);
   program.wait_for_err("SIGHUP");
@@ -85,7 +87,8 @@ TEST_CASE("a signal ends a run that waits for more input") {
 
 TEST_CASE("a reader that has had enough ends the run, with what runs") {
   const TestSpace space;
-  Program program = space.start({"run", "--output", "line", "-"}, {.input = lines({"yes", "yes", "touch third"})});
+  Program program =
+      space.start({"run", "--output", "line", "-"}, {.input = lines({"yes", "yes", "touch third"})});
   program.wait_for_out("y\n");
   program.close_out();
   const Ran ran = space.finish(std::move(program));

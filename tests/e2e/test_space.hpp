@@ -1,5 +1,5 @@
-// A folder of its own for each test, in which it runs `drover` as a user types it. Whatever a test starts here has a mark
-// in its environment; what of it is alive after a run has ended fails the test.
+// A folder of its own for each test, in which it runs `drover` as a user types it. Whatever a test starts
+// here has a mark in its environment; what of it is alive after a run has ended fails the test.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -28,7 +28,9 @@ struct Has {
     return text.find(has.wanted) != std::string::npos;
   }
   friend bool operator!=(const std::string& text, const Has& has) { return !(text == has); }
-  friend std::ostream& operator<<(std::ostream& out, const Has& has) { return out << "a text with \"" << has.wanted << '"'; }
+  friend std::ostream& operator<<(std::ostream& out, const Has& has) {
+    return out << "a text with \"" << has.wanted << '"';
+  }
 };
 
 // A command list.

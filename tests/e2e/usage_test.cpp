@@ -5,10 +5,14 @@ namespace drover::test {
 
 TEST_CASE("a wrong option or value ends with 2, names it, and runs nothing") {
   const TestSpace space;
-  const std::vector<std::vector<std::string>> wrong{
-      {"run", "--no-such-option", "-"}, {"run", "-j", "many", "-"},       {"run", "-j", "0", "-"},
-      {"run", "--timeout", "soon", "-"}, {"run", "--halt", "now,maybe", "-"}, {"run", "--output", "loud", "-"},
-      {"run", "--retries", "-1", "-"},   {"run", "--plugin", "missing.so", "-"}};
+  const std::vector<std::vector<std::string>> wrong{{"run", "--no-such-option", "-"},
+                                                    {"run", "-j", "many", "-"},
+                                                    {"run", "-j", "0", "-"},
+                                                    {"run", "--timeout", "soon", "-"},
+                                                    {"run", "--halt", "now,maybe", "-"},
+                                                    {"run", "--output", "loud", "-"},
+                                                    {"run", "--retries", "-1", "-"},
+                                                    {"run", "--plugin", "missing.so", "-"}};
   for (const auto& args : wrong) {
     CAPTURE(args[1]);
     const Ran ran = space.run(args, {.input = lines({"touch started"})});
@@ -52,7 +56,8 @@ TEST_CASE("a wrong line ends the reading of a list; what came before runs, and t
 TEST_CASE("a drover without its worker program says so and ends with 3") {
   const TestSpace space;
   std::filesystem::copy_file(std::string(::getenv("DROVER_BIN")) + "/drover", space.path("drover"));
-  const Ran ran = space.start_program(space.path("drover"), {"run", "-"}, {.input = lines({"true"})}).finish();
+  const Ran ran =
+      space.start_program(space.path("drover"), {"run", "-"}, {.input = lines({"true"})}).finish();
   CHECK(ran.exit_code == 3);
   CHECK(ran.err == Has("drover-worker"));
 }

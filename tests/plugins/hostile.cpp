@@ -1,5 +1,5 @@
-// Functions that end in every way there is, for the tests: they throw, crash, leave, never return, print, and damage the
-// memory that their worker shares with the coordinator.
+// Functions that end in every way there is, for the tests: they throw, crash, leave, never return, print, and
+// damage the memory that their worker shares with the coordinator.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -19,21 +19,33 @@ namespace {
 
 struct OwnTrouble {};
 
-std::int64_t twice(std::int64_t number) { return 2 * number; }
+std::int64_t twice(std::int64_t number) {
+  return 2 * number;
+}
 std::string joined(std::string text, double number, bool flag) {
   return fmt::format("{} {} {}", text, number, flag);
 }
-void throw_std(std::string text) { throw std::out_of_range(text); }
-void throw_own() { throw OwnTrouble{}; }
-void throw_int() { throw 5; }
+void throw_std(std::string text) {
+  throw std::out_of_range(text);
+}
+void throw_own() {
+  throw OwnTrouble{};
+}
+void throw_int() {
+  throw 5;
+}
 
 void crash() {
-  std::signal(SIGSEGV, SIG_DFL);  // a sanitizer would turn it into an exit
+  std::signal(SIGSEGV, SIG_DFL);             // a sanitizer would turn it into an exit
   volatile int* volatile nowhere = nullptr;  // or the compiler leaves the store out
   *nowhere = 1;
 }
-void abort_now() { std::abort(); }
-void exit_now(int code) { std::exit(code); }
+void abort_now() {
+  std::abort();
+}
+void exit_now(int code) {
+  std::exit(code);
+}
 
 void loop_for_ever() {
   volatile bool stay = true;
@@ -64,7 +76,8 @@ void append(const std::string& file, const std::string& line) {
   if (fd < 0 || ::write(fd, line.data(), line.size()) != static_cast<ssize_t>(line.size())) std::abort();
   ::close(fd);
 }
-// Writes when it begins and when it ends, as the commands of the chaos tests do, and tells the FIFO that it has begun.
+// Writes when it begins and when it ends, as the commands of the chaos tests do, and tells the FIFO that it
+// has begun.
 std::int64_t logged(std::string log, std::string ticks, std::int64_t turns, drover::Context& context) {
   const std::string me = fmt::format("{} {}\n", context.task(), context.attempt());
   append(log, "start " + me);
@@ -92,8 +105,8 @@ Mapping own_lane() {
   std::abort();
 }
 
-// Overwrites a part of the lane that the seed chooses with bytes that the seed chooses. `then` is what it does afterwards:
-// "return" as if nothing had happened, "crash", or "stay" for ever.
+// Overwrites a part of the lane that the seed chooses with bytes that the seed chooses. `then` is what it
+// does afterwards: "return" as if nothing had happened, "crash", or "stay" for ever.
 std::int64_t damage_lane(std::int64_t seed, std::string then) {
   const Mapping lane = own_lane();
   std::mt19937_64 random(static_cast<std::uint64_t>(seed));
@@ -105,11 +118,21 @@ std::int64_t damage_lane(std::int64_t seed, std::string then) {
     }
   };
   switch (seed % 5) {
-    case 0: scribble(header, 1); break;
-    case 1: scribble(header, 40); break;
-    case 2: scribble(lane.size, 200); break;
-    case 3: for (std::size_t i = 0; i < lane.size; ++i) lane.begin[i] = static_cast<char>(random()); break;
-    default: std::memset(lane.begin, seed % 2 == 0 ? 0 : 0xFF, lane.size); break;
+    case 0:
+      scribble(header, 1);
+      break;
+    case 1:
+      scribble(header, 40);
+      break;
+    case 2:
+      scribble(lane.size, 200);
+      break;
+    case 3:
+      for (std::size_t i = 0; i < lane.size; ++i) lane.begin[i] = static_cast<char>(random());
+      break;
+    default:
+      std::memset(lane.begin, seed % 2 == 0 ? 0 : 0xFF, lane.size);
+      break;
   }
   if (then == "crash") crash();
   if (then == "stay") loop_for_ever();

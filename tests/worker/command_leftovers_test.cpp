@@ -38,7 +38,7 @@ pid_t ended_leader() {
 }
 
 // The worker: its first command says its pid and goes on, the two others have ended. Buries one at each cue.
-[[noreturn]] void bury_on_cue(const std::string& pid_fifo, const std::string& cue_fifo, int report_fd) {
+[[noreturn]] void bury_on_cue(const std::string& pid_fifo, int cue_fd, int report_fd) {
   (void)become_reaper().ok();
   const pid_t leader = ::fork();
   if (leader == 0) {
@@ -47,7 +47,8 @@ pid_t ended_leader() {
     ::_exit(127);
   }
   for (int round = 0; round < 3; ++round) {
-    (void)read_fifo(cue_fifo);
+    char cue = 0;
+    if (::read(cue_fd, &cue, 1) != 1) ::_exit(1);
     const Leftovers left = end_leftovers(round == 0 ? leader : ended_leader(), GroupWas::Running, 200ms);
     Report report{left.unkillable, left.left_behind, left.leader_status.has_value(), {}};
     left.unkillable_names.copy(report.names, sizeof report.names - 1);
@@ -108,18 +109,19 @@ TEST_CASE("a process that SIGKILL does not end is given up, named, and counted o
   // A process with a tracer stays for its parent until the tracer has looked at its end; here it does not
   // look.
   const TestFolder folder;
-  const std::string pid_fifo = folder.fifo("pid"), cue_fifo = folder.fifo("cue");
-  int ends[2];
-  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  const std::string pid_fifo = folder.fifo("pid");
+  int cues[2], reports[2];
+  REQUIRE(::pipe2(cues, O_CLOEXEC) == 0);
+  REQUIRE(::pipe2(reports, O_CLOEXEC) == 0);
   const pid_t worker = ::fork();
-  if (worker == 0) bury_on_cue(pid_fifo, cue_fifo, ends[1]);
-  ::close(ends[1]);
+  if (worker == 0) bury_on_cue(pid_fifo, cues[0], reports[1]);
+  ::close(reports[1]);
   const pid_t leader = std::stoi(read_fifo(pid_fifo));
   REQUIRE(::ptrace(PTRACE_SEIZE, leader, nullptr, nullptr) == 0);
   const auto bury_next = [&] {
-    std::ofstream(cue_fifo) << "now\n";
+    REQUIRE(::write(cues[1], "!", 1) == 1);
     Report report;
-    REQUIRE(::read(ends[0], &report, sizeof report) == sizeof report);
+    REQUIRE(::read(reports[0], &report, sizeof report) == sizeof report);
     return report;
   };
 
@@ -135,7 +137,7 @@ TEST_CASE("a process that SIGKILL does not end is given up, named, and counted o
   CHECK(gone.unkillable == 0);
   CHECK(gone.left_behind == 0);
 
-  ::close(ends[0]);
+  for (const int fd : {cues[0], cues[1], reports[0]}) ::close(fd);
   int status = 0;
   REQUIRE(::waitpid(worker, &status, 0) == worker);
   CHECK(status == 0);
