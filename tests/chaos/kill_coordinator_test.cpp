@@ -1,5 +1,7 @@
 // The keeper and the coordinator killed in mid-run: by the first the run loses nothing but attempts, by the
 // second nothing of it survives.
+#include <algorithm>
+
 #include "tests/chaos/task_log.hpp"
 #include "tests/e2e/test_space.hpp"
 
@@ -69,10 +71,11 @@ TEST_CASE("a killed keeper costs attempts, not the run") {
   const TestSpace space;
   Fifo ticks = space.fifo("ticks");
   constexpr int kTasks = 200;
-  std::string list, expected;
+  std::string list;
+  std::vector<std::string> expected;
   for (int i = 1; i <= kTasks; ++i) {
     list += kLoggedCommand + "; echo $DROVER_SEQ\n";
-    expected += std::to_string(i) + "\n";
+    expected.push_back(std::to_string(i));
   }
   Program program = space.start({"run", "-k", "-j", "4", "--retries", "5", "-"}, {.input = list});
   for (int kills = 0; kills < 3; ++kills) {
@@ -88,7 +91,10 @@ TEST_CASE("a killed keeper costs attempts, not the run") {
   CHECK(ran.exit_code == 0);
   CHECK(ran.err == Has("the keeper died"));
   CHECK(ran.err == Has("drover: 200 tasks: 200 succeeded in "));
-  CHECK((ran.out == expected));
+  // What an attempt had shown live before its worker was killed is shown again by the next one.
+  auto printed = split_lines(ran.out);
+  printed.erase(std::unique(printed.begin(), printed.end()), printed.end());
+  CHECK((printed == expected));
   const TaskLog log(space.read("log"));
   log.check_all_ended(kTasks, 6);
   CHECK(log.starts <= kTasks + 3 * 4);

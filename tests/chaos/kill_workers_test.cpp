@@ -1,5 +1,6 @@
 // Workers that are killed again and again while tasks run: every task ends once, none is lost, none is
 // charged for another.
+#include <algorithm>
 #include <random>
 
 #include "tests/chaos/task_log.hpp"
@@ -45,16 +46,23 @@ TEST_CASE("commands whose workers are killed at random all end, once each, and n
   const auto shm = shm_names();
   const TestSpace space;
   Fifo ticks = space.fifo("ticks");
-  std::string list, expected;
+  std::string list;
+  std::vector<std::string> expected;
   for (int i = 1; i <= kTasks; ++i) {
     list += kLoggedCommand + "; echo $DROVER_SEQ\n";
-    expected += std::to_string(i) + "\n";
+    expected.push_back(std::to_string(i));
   }
   Program program =
       space.start({"run", "-k", "-j", "4", "--retries", std::to_string(kRetries), "-"}, {.input = list});
   const int kills = kill_workers(program, ticks, 1);
   const Ran ran = space.finish(std::move(program));
-  CHECK((ran.out == expected));
+  // What an attempt had shown live before its worker was killed is shown again by the next one, and nothing
+  // else is.
+  auto printed = split_lines(ran.out);
+  const auto all = static_cast<int>(printed.size());
+  printed.erase(std::unique(printed.begin(), printed.end()), printed.end());
+  CHECK(all - static_cast<int>(printed.size()) <= kills);
+  CHECK((printed == expected));
   check_end(ran, TaskLog(space.read("log")), kills);
   CHECK(shm_names() == shm);
 }

@@ -1,7 +1,7 @@
 // C++ functions as tasks, also those that end badly.
-#include "tests/sanitized.hpp"
 #include "tests/e2e/function_job.hpp"
 #include "tests/e2e/test_space.hpp"
+#include "tests/sanitized.hpp"
 
 namespace drover::test {
 

@@ -1,6 +1,6 @@
 // Much of something: output, tasks, input. Memory stays where it is.
-#include "tests/sanitized.hpp"
 #include "tests/e2e/test_space.hpp"
+#include "tests/sanitized.hpp"
 
 namespace drover::test {
 namespace {

@@ -12,6 +12,7 @@
 
 using namespace drover;
 using namespace drover::command_test;
+using drover::test::kSanitized;
 
 namespace {
 

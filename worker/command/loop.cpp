@@ -21,7 +21,8 @@ class LaneControl final : public CommandControl {
     Requests requests;
     while (auto received = desk_.next_message(Wait::No)) {
       const LaneMessage& message = received->message;
-      if (message.task != task_.task || message.attempt != task_.attempt) continue;  // speaks of one that is over
+      if (message.task != task_.task || message.attempt != task_.attempt)
+        continue;  // speaks of one that is over
       if (message.type == LaneMessageType::GoLive) requests.go_live = true;
       if (message.type == LaneMessageType::Stop) {
         requests.stop = true;

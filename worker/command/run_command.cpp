@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "common/own_children.hpp"
 #include "worker/command/command_outcome.hpp"
 #include "worker/command/leftovers.hpp"
 #include "worker/command/output_sink.hpp"
@@ -16,7 +17,6 @@
 #include "worker/command/start_child.hpp"
 #include "worker/command/stdin_source.hpp"
 #include "worker/command/stop_ladder.hpp"
-#include "common/own_children.hpp"
 
 namespace drover {
 namespace {
