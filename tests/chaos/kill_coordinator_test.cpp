@@ -46,8 +46,8 @@ TEST_CASE("a coordinator and its workers killed at once leave no process behind"
     const auto workers = workers_of(program.pid());
     REQUIRE(workers.size() == 2);
     ::kill(workers[0], SIGKILL);
-    if (all) ::kill(workers[1], SIGKILL);
     program.signal(SIGKILL);
+    if (all) ::kill(workers[1], SIGKILL);
     check_all_die(space, std::move(program));
   }
 }
