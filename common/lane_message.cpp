@@ -46,8 +46,8 @@ Result<std::optional<ReceivedMessage>> receive_message(int socket, Wait wait) {
   do {
     got = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | (wait == Wait::No ? MSG_DONTWAIT : 0));
   } while (got < 0 && errno == EINTR);
-  if (got == 0 || (got < 0 && (errno == EAGAIN || errno == ECONNRESET)))
-    return std::optional<ReceivedMessage>();
+  if (got < 0 && errno == EAGAIN) return std::optional<ReceivedMessage>();
+  if (got == 0) return Error{"receive from the other side of a lane", "it is gone", ECONNRESET};
   if (got < 0) return last_error("receive from the other side of a lane");
   for (cmsghdr* each = CMSG_FIRSTHDR(&header); each != nullptr; each = CMSG_NXTHDR(&header, each)) {
     if (each->cmsg_level != SOL_SOCKET || each->cmsg_type != SCM_RIGHTS) continue;

@@ -42,8 +42,8 @@ enum class Wait { No, Yes };
 
 // EAGAIN (with Wait::No) and EPIPE, ECONNRESET (the other side is gone) are the errors to act on.
 Status send_message(int socket, const LaneMessage& message, const int* fds, std::size_t fd_count, Wait wait);
-// nullopt: nothing there (Wait::No), or the other side is gone. A message of a wrong size or with descriptors
-// left out is an error (EPROTO); its descriptors are closed.
+// nullopt: nothing there (Wait::No). ECONNRESET: the other side is gone. A message of a wrong size or with
+// descriptors left out is EPROTO; its descriptors are closed.
 Result<std::optional<ReceivedMessage>> receive_message(int socket, Wait wait);
 
 }  // namespace drover

@@ -33,6 +33,7 @@ std::optional<ReceivedMessage> WorkerDesk::next_message(Wait wait) {
 
 std::optional<ReceivedMessage> WorkerDesk::receive(Wait wait) {
   auto received = receive_message(socket_.get(), wait);
+  gone_ = !received && received.error().code == ECONNRESET;
   // A malformed one was read, too: this worker must not wait awake for it.
   if (!received || received->has_value()) lane_.messages_read(1);
   if (!received || !received->has_value()) return std::nullopt;

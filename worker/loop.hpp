@@ -21,7 +21,8 @@ class WorkerDesk {
   static Result<WorkerDesk> open();
 
   [[nodiscard]] WorkerLane& lane() { return lane_; }
-  [[nodiscard]] int socket() const { return socket_.get(); }
+  // -1 once the coordinator is gone: the keeper is about to end this process, which need not watch.
+  [[nodiscard]] int socket() const { return gone_ ? -1 : socket_.get(); }
 
   // Waits for a task and begins it.
   TakenTask next_task();
@@ -47,6 +48,7 @@ class WorkerDesk {
 
   WorkerLane lane_;
   UniqueFd socket_;
+  bool gone_ = false;
   TaskId live_task_ = 0;
   Attempt live_attempt_ = 0;
   std::deque<ReceivedMessage> early_arguments_;  // of tasks that are not begun yet, in the order of the lane

@@ -210,13 +210,10 @@ void Engine::read_socket(Seat& seat) {
   for (std::size_t i = 0; i < 16; ++i) {
     auto received = receive_message(seat.socket.get(), Wait::No);
     if (!received) {
-      seat.lied = true;
+      if (received.error().code != ECONNRESET) seat.lied = true;  // else its death is about to be told
       break;
     }
-    if (!received->has_value()) {
-      // Nothing there, or the other side is gone; then its death is about to be told.
-      break;
-    }
+    if (!received->has_value()) break;
     seat.received.push_back(std::move(**received));
     if (seat.received.size() > kMostReceived) seat.lied = true;
   }

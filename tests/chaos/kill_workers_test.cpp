@@ -72,7 +72,7 @@ TEST_CASE("functions whose workers are killed at random all end, once each, and 
   const TestSpace space;
   Fifo ticks = space.fifo("ticks");
   FunctionJob job;
-  for (int i = 1; i <= kTasks; ++i) job.add("t" + std::to_string(i), "logged", "\"log\", \"ticks\", 200000");
+  for (int i = 1; i <= kTasks; ++i) job.add("t" + std::to_string(i), "logged", "\"log\", \"ticks\", 2000000");
   space.write("job.toml", job.text());
   Program program =
       space.start(with_plugin({"--output", "none", "-j", "4", "--retries", std::to_string(kRetries)}));
