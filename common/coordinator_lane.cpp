@@ -14,6 +14,8 @@ namespace {
 // A worker that keeps changing its claim word cannot keep the coordinator busy for longer than this many
 // tries. An honest one changes it once a task; losing so many races in a row to it does not happen.
 constexpr int kMostTries = 10'000;
+// A century, in seconds: no attempt takes longer, and what is shorter can be counted in nanoseconds.
+constexpr float kLongestWall = 3.2e9F;
 
 }  // namespace
 
@@ -153,18 +155,22 @@ bool CoordinatorLane::drain(Sink& sink) {
       const Entry& from = entry(oldest_);
       honest = record.task == from.task + from.done && record.attempt == from.attempt &&
                record.result_size <= shape_.results_size &&
-               record.result_offset <= shape_.results_size - record.result_size;
+               record.result_offset <= shape_.results_size - record.result_size && record.wall_seconds >= 0 &&
+               record.wall_seconds < kLongestWall;
     }
     if (!honest) break;
+    result_.assign(results_ + record.result_offset, record.result_size);
+    honest = record.checksum == outcome_checksum(record, result_.data());
+    if (!honest) break;
+    const auto wall_ns = static_cast<std::uint64_t>(static_cast<double>(record.wall_seconds) * 1e9);
     if (record.kind == 0 && record.flags == 0 && record.result_size == 0) {
       if (quiet.count != 0 && (quiet.first + quiet.count != record.task || quiet.attempt != record.attempt))
         tell_quiet();
       if (quiet.count == 0) quiet = {record.task, 0, record.attempt};
       ++quiet.count;
-      quiet_ns += record.wall_ns;
+      quiet_ns += wall_ns;
     } else {
       tell_quiet();
-      result_.assign(results_ + record.result_offset, record.result_size);
     }
     ++taken_;
     ++entry(oldest_).done;
@@ -172,7 +178,7 @@ bool CoordinatorLane::drain(Sink& sink) {
     if (entry(oldest_).done == entry(oldest_).count) pop_complete();
     if (quiet.count == 0)
       sink.on_outcome({record.task, record.attempt, static_cast<OutcomeKind>(record.kind), record.flags,
-                       record.wall_ns, result_});
+                       wall_ns, result_});
   }
   tell_quiet();
   down_->outcomes_taken.exchange(taken_, std::memory_order_seq_cst);
@@ -290,10 +296,12 @@ CoordinatorLane::Remains CoordinatorLane::remains() const {
   if (oldest_ > pushed_) return remains;
   const Entry& first = entry(oldest_);
   remains.in_hand = in_hand();
-  const bool honest = opened(Claim::unpack(up_->claim.load(std::memory_order_seq_cst))).has_value() &&
-                      (!remains.in_hand || remains.in_hand->task == first.task + first.done);
-  // After a lie nobody knows what it has begun. The first one is charged; the rest is taken as not begun.
-  if (!honest) remains.in_hand = InHand{{0, 0}, first.task + first.done, first.attempt};
+  remains.honest = opened(Claim::unpack(up_->claim.load(std::memory_order_seq_cst))).has_value() &&
+                   (!remains.in_hand || remains.in_hand->task == first.task + first.done);
+  if (!remains.honest) {
+    remains.in_hand.reset();
+    if (outstanding_ == 1) remains.in_hand = InHand{{0, 0}, first.task + first.done, first.attempt};
+  }
   const std::uint32_t held = remains.in_hand ? 1 : 0;
   for (std::uint64_t from = oldest_; from <= pushed_; ++from) {
     const Entry& each = entry(from);

@@ -110,9 +110,12 @@ class CoordinatorLane {
   void want_stop(Hand hand);
 
   // After the worker's death and a last drain: what it had in hand, and what it had not begun.
+  // After a lie (honest is false) nobody knows what it has begun: of several tasks none is told as in hand,
+  // and one that is told as not begun may have been.
   struct Remains {
     std::optional<InHand> in_hand;
     std::vector<LaneRun> not_begun;
+    bool honest = true;
   };
   [[nodiscard]] Remains remains() const;
 

@@ -152,14 +152,17 @@ void WorkerLane::publish(const TakenTask& taken, OutcomeKind kind, std::uint8_t 
   if (!result.empty()) std::memcpy(results_ + offset, result.data(), result.size());
   const std::uint64_t place = published_ & (outcomes - 1);
   result_ends_[place] = results_end_;
-  outcomes_[place] = {.task = taken.task,
-                      .attempt = taken.attempt,
-                      .kind = static_cast<std::uint8_t>(kind),
-                      .flags = flags,
-                      .slot = 0,
-                      .result_offset = offset,
-                      .result_size = static_cast<std::uint32_t>(result.size()),
-                      .wall_ns = wall_ns};
+  OutcomeRecord record{.task = taken.task,
+                       .attempt = taken.attempt,
+                       .kind = static_cast<std::uint8_t>(kind),
+                       .flags = flags,
+                       .slot = 0,
+                       .result_offset = offset,
+                       .result_size = static_cast<std::uint32_t>(result.size()),
+                       .wall_seconds = static_cast<float>(static_cast<double>(wall_ns) * 1e-9),
+                       .checksum = 0};
+  record.checksum = outcome_checksum(record, result.data());
+  outcomes_[place] = record;
   // Publishes the record: pairs with the coordinator's load in drain. seq_cst: ordered before the look at its
   // sleep.
   up_->outcomes_published.exchange(++published_, std::memory_order_seq_cst);

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <exception>
 
 #include "runner/cli/run_command.hpp"
 
@@ -28,10 +29,7 @@ void secure_standard_descriptors() {
     if (::fcntl(fd, F_GETFD) < 0) (void)!::open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  secure_standard_descriptors();
+drover::VerbEnd run_verb(int argc, char** argv) {
   CLI::App app("drover runs tasks on every core of this machine, each in a process of its own.", "drover");
   app.set_version_flag("--version", "drover 0.1.0");
   app.require_subcommand(1);
@@ -42,12 +40,25 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {
-    return app.exit(asked);
+    return {app.exit(asked), 0};
   } catch (const CLI::ParseError& mistake) {
     std::fprintf(stderr, "drover: %s; see `drover%s --help`\n", mistake.what(), run->parsed() ? " run" : "");
-    return drover::kUsage;
+    return {drover::kUsage, 0};
   }
-  const drover::VerbEnd end = drover::run_job(words);
+  return drover::run_job(words);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  secure_standard_descriptors();
+  drover::VerbEnd end;
+  try {
+    end = run_verb(argc, argv);
+  } catch (const std::exception& failure) {  // no memory, or a library that gave up
+    std::fprintf(stderr, "drover: %s\n", failure.what());
+    end.status = drover::kBroken;
+  }
   if (end.signal != 0) die_of(end.signal);
   return end.status;
 }

@@ -63,6 +63,7 @@ bool Engine::fill(TaskKind kind) {
   bool any = false;
   const std::uint64_t ready = plan_.ready(kind);
   if (ready == 0) return false;
+  retire_for_suspect(kind);
   // With little to hand out, everybody gets a part before anybody gets much.
   const auto share = [&] {
     return static_cast<std::uint32_t>(
@@ -100,20 +101,42 @@ bool Engine::fill(TaskKind kind) {
   return any;
 }
 
+// A suspect is tried in a worker that has done nothing before, and that does nothing after it: whoever idles
+// makes room.
+void Engine::retire_for_suspect(TaskKind kind) {
+  if (suspects_.empty()) return;
+  const auto first = plan_.first_ready(kind);
+  if (!first || suspects_.count(first->first) == 0) return;
+  Seat* idle = nullptr;
+  for (const auto& seat : seats_) {
+    if (seat->kind != kind || seat->gone()) continue;
+    if (!seat->used) return;  // one is there, or comes
+    if (seat->idle()) idle = seat.get();
+  }
+  if (idle != nullptr) kill(*idle);
+}
+
 bool Engine::give(Seat& seat, std::uint32_t share) {
   const auto first = plan_.first_ready(seat.kind);
-  if (!first) return false;
+  if (!first || seat.holds_suspect) return false;  // who had a suspect gets nothing more
+  const bool suspect = suspects_.count(first->first) != 0;
+  if (suspect && seat.used) return false;
   const std::uint32_t depth = seat.idle() ? std::max(1U, depth_for(first->group)) : depth_for(first->group);
   const std::uint32_t held = seat.lane.outstanding();
   // A busy lane is topped up when it is half empty, not for every task that leaves it.
   if (held != 0 && held > depth / 2) return false;
-  std::uint32_t left = std::min(share, depth - held);
+  std::uint32_t left = suspect ? 1 : std::min(share, depth - held);
   bool any = false;
   while (left != 0) {
     const auto next = plan_.first_ready(seat.kind);
     if (!next) break;
     // Another group may be another length: it is judged when its turn comes, unless the lane is empty.
     if (any && next->group != first->group) break;
+    const auto next_suspect = suspects_.lower_bound(next->first);
+    if (!suspect && next_suspect != suspects_.end()) {
+      if (*next_suspect == next->first) break;
+      left = static_cast<std::uint32_t>(std::min<TaskId>(left, *next_suspect - next->first));
+    }
     const std::uint32_t in_entry =
         seat.kind == TaskKind::Function && !next->alone
             ? std::min(left, run_length(estimate(next->group), std::min(options_.most_in_entry, kMostInRun)))
@@ -128,6 +151,7 @@ bool Engine::give(Seat& seat, std::uint32_t share) {
     any = true;
   }
   if (any) {
+    seat.holds_suspect = suspect;
     seat.lane.publish();
     if (held == 0) arm(seat);  // what was in hand before keeps its deadline
     send_live_wish();
@@ -174,6 +198,7 @@ bool Engine::push(Seat& seat, const TaskRun& run) {
     if (seat.lane.outstanding() == 0) vacate(seat);
     return false;
   }
+  seat.used = true;
   seat.given.push_back({lane_run, run.group, shipment_.timeout, shipment_.grace});
   for (std::uint32_t i = 0; i < run.count; ++i) host_.on_given(run.first + i, run.attempt, seat.slot);
   return true;

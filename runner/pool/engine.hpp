@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -99,6 +100,7 @@ class Engine {
   // dispatch.cpp
   bool fill();
   bool fill(TaskKind kind);
+  void retire_for_suspect(TaskKind kind);
   bool give(Seat& seat, std::uint32_t share);
   bool push(Seat& seat, const TaskRun& run);
   bool rebalance(TaskKind kind);
@@ -156,6 +158,9 @@ class Engine {
   std::optional<Error> failure_;
   std::optional<TaskId> live_wish_;     // not fulfilled yet
   std::optional<Duration> stop_grace_;  // set once what runs is being ended
+  // Were in a lane that was damaged, by which of them nobody knows: each is given alone, so that the next
+  // damage has one author.
+  std::set<TaskId> suspects_;
   bool killing_ = false;
   std::size_t most_seats_ = SIZE_MAX;  // lower once the machine has refused more
   std::optional<Instant> look_again_;  // whether a lane that was left alone should be relieved after all

@@ -93,11 +93,13 @@ void Engine::take_quiet(Seat& seat, TaskId first, std::uint32_t count, Attempt a
     seat.lied = true;
     return;
   }
+  if (!suspects_.empty()) suspects_.erase(suspects_.lower_bound(first), suspects_.lower_bound(first + count));
   host_.on_quiet_success(first, count, attempt);
 }
 
 void Engine::take_report(Seat& seat, const LaneOutcome& outcome) {
   Report report;
+  bool lie = false;  // about this one: an outcome that was whole before the lane went bad counts
   std::string blob;
   std::string_view bytes = outcome.result;
   if (seat.kind == TaskKind::Command && !seat.live) {
@@ -125,34 +127,35 @@ void Engine::take_report(Seat& seat, const LaneOutcome& outcome) {
     auto content =
         fds.size() == 1 ? read_sealed_blob(fds[0].get(), std::size_t{1} << 30) : Result<std::string>(Error{});
     if (!content) {
-      seat.lied = true;
+      lie = true;
     } else {
       blob = std::move(content.value());
       bytes = blob;
     }
   }
-  if (!seat.lied && (outcome.flags & kFullAccount) != 0) {
-    if (!decode_report(bytes, report) || report.outcome.kind != outcome.kind) seat.lied = true;
+  if (!lie && (outcome.flags & kFullAccount) != 0) {
+    if (!decode_report(bytes, report) || report.outcome.kind != outcome.kind) lie = true;
     if (const unsigned spools =
             ((outcome.flags & kOutSpooled) != 0 ? 1U : 0U) + ((outcome.flags & kErrSpooled) != 0 ? 1U : 0U);
-        spools != 0 && !seat.lied) {
+        spools != 0 && !lie) {
       auto fds = fetch(LaneMessageType::Spools);
       if (fds.size() != spools) {
-        seat.lied = true;
+        lie = true;
       } else {
         std::size_t next = 0;
         if ((outcome.flags & kOutSpooled) != 0) report.out.spool = std::move(fds[next++]);
         if ((outcome.flags & kErrSpooled) != 0) report.err.spool = std::move(fds[next++]);
-        seat.lied = !holds_what_it_says(report.out) || !holds_what_it_says(report.err);
+        lie = !holds_what_it_says(report.out) || !holds_what_it_says(report.err);
       }
     }
-  } else if (!seat.lied) {
+  } else if (!lie) {
     report.outcome.kind = outcome.kind;
     report.outcome.wall_ns = outcome.wall_ns;
     report.out.head.assign(bytes);
     report.out.size = bytes.size();
   }
-  if (seat.lied) {
+  if (lie) {
+    seat.lied = true;
     // The outcome stands as the worker's last word about itself, without the part that nobody can believe.
     report = {};
     report.outcome.kind = OutcomeKind::WorkerLost;
@@ -180,6 +183,7 @@ void Engine::take_report(Seat& seat, const LaneOutcome& outcome) {
 }
 
 void Engine::finish_attempt(TaskId task, Attempt attempt, Report& report) {
+  suspects_.erase(task);
   const std::size_t before = actions_.size();
   if (!plan_.on_outcome(task, attempt, report.outcome.kind, actions_)) return;
   const bool retried =
@@ -196,6 +200,7 @@ void Engine::after_outcomes(Seat& seat) {
     seat.ending.reset();
     seat.live = false;
     if (!seat.gone()) vacate(seat);
+    if (seat.holds_suspect && !seat.gone()) kill(seat);  // nobody else gets what may be damaged
     return;
   }
   const LaneRun oldest = seat.lane.oldest();

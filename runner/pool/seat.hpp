@@ -65,6 +65,8 @@ struct Seat {
   std::optional<CoordinatorLane::InHand> lost;
   std::string lost_progress;
   bool lied = false;
+  bool used = false;           // has been given something
+  bool holds_suspect = false;  // and that one task only, ever
   bool idle_death =
       false;  // died before it greeted, or with nothing in hand: counts against the restart limit
 

@@ -181,7 +181,17 @@ void Engine::on_death(Seat& seat) {
   const bool killed_by_us = seat.state == Seat::State::Doomed;
   seat.state = Seat::State::Dead;
   seat.deadline.reset();
-  const CoordinatorLane::Remains remains = seat.lane.remains();
+  CoordinatorLane::Remains remains = seat.lane.remains();
+  // Who damaged this lane is certain only if one task alone was ever given to it. Else nobody is charged, and
+  // each is tried again apart from all others.
+  if ((seat.lied || !remains.honest) && !seat.holds_suspect) {
+    if (remains.in_hand) {
+      remains.not_begun.push_back({remains.in_hand->task, 1, remains.in_hand->attempt});
+      remains.in_hand.reset();
+    }
+    for (const LaneRun& run : remains.not_begun)
+      for (TaskId task = run.first; task < run.first + run.count; ++task) suspects_.insert(task);
+  }
   seat.lost = remains.in_hand;
   if (seat.lost) {
     if (const auto progress = seat.lane.progress(); progress && progress->hand == seat.lost->hand) {

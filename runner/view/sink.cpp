@@ -184,7 +184,7 @@ bool Sink::on_terminal_line_start() const {
                      [](const Target& each) { return each.kind != Kind::Terminal || each.line_start; });
 }
 
-void Sink::set_status(std::string text) {
+void Sink::set_status(const std::string& text) {
   if (target(Channel::Err).kind != Kind::Terminal) return;
   status_ = safe_text(text);
   std::replace(status_.begin(), status_.end(), '\t', ' ');

@@ -38,7 +38,7 @@ class Sink {
   // The line at the bottom of a terminal (when the err channel is one), cut to its width; empty: none. It is
   // erased before other bytes reach a terminal; show_status() draws it again. Not drawn where a task has left
   // a line unfinished: it would overwrite it.
-  void set_status(std::string text);
+  void set_status(const std::string& text);
   void show_status();
   // The same from within `wait`: only when the channel that is being written to is no terminal.
   void show_status_while_waiting();

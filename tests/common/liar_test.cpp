@@ -16,6 +16,8 @@ struct Liar {
         outcomes(reinterpret_cast<OutcomeRecord*>(segment.data() + kFunctionLane.outcomes_offset())) {}
   void publish(OutcomeRecord record) {
     const std::uint64_t at = header->outcomes_published.load();
+    const std::string zeros(record.result_size < 100 ? record.result_size : 0, '\0');
+    if (zeros.size() == record.result_size) record.checksum = outcome_checksum(record, zeros.data());
     outcomes[at % kFunctionLane.outcomes] = record;
     header->outcomes_published.store(at + 1);
   }
@@ -72,6 +74,38 @@ TEST_CASE("the same outcome twice is a lie") {
   CHECK(told.lines == Lines{"5+1@1 ok"});
 }
 
+TEST_CASE("an outcome or a result that was written over after it was published is a lie") {
+  LanePair lane;
+  lane.push(1, 2);
+  const TakenTask first = lane.take();
+  lane.succeed(first, "the result");
+  Liar liar(lane);
+  SUBCASE("the record") {
+    liar.outcomes[0].wall_seconds = 7;
+  }
+  SUBCASE("the first byte of the result") {
+    *reinterpret_cast<char*>(liar.segment.data() + kFunctionLane.results_offset()) ^= 1;
+  }
+  SUBCASE("the last byte of the result") {
+    *reinterpret_cast<char*>(liar.segment.data() + kFunctionLane.results_offset() + 9) ^= 64;
+  }
+  Told told;
+  CHECK_FALSE(lane.coordinator.drain(told));
+  CHECK(told.lines.empty());
+}
+
+TEST_CASE("the only task of a lane that lied is charged") {
+  LanePair lane;
+  lane.push(4);
+  Liar liar(lane);
+  liar.header->claim.store(Claim{.ticket = 900, .next = 1, .end = 1, .queued = 0}.pack());
+  const auto remains = lane.coordinator.remains();
+  CHECK_FALSE(remains.honest);
+  REQUIRE(remains.in_hand);
+  CHECK(remains.in_hand->task == 4);
+  CHECK(remains.not_begun.empty());
+}
+
 TEST_CASE("a claim word that contradicts what was published is a lie") {
   LanePair lane;
   lane.push(1, 4);
@@ -92,9 +126,9 @@ TEST_CASE("a claim word that contradicts what was published is a lie") {
     liar.header->claim.store(Claim{.ticket = 2, .next = 9, .end = Claim::kWholeRun, .queued = 0}.pack());
   CHECK_FALSE(lane.coordinator.recall(3).has_value());
   const auto remains = lane.coordinator.remains();
-  REQUIRE(remains.in_hand);
-  CHECK(remains.in_hand->task == 1);  // charged, the others are not
-  CHECK(remains.not_begun == std::vector<LaneRun>{{2, 3, 1}, {5, 1, 1}});
+  CHECK_FALSE(remains.honest);
+  CHECK_FALSE(remains.in_hand);  // nobody knows which: none is charged
+  CHECK(remains.not_begun == std::vector<LaneRun>{{1, 4, 1}, {5, 1, 1}});
 }
 
 TEST_CASE(

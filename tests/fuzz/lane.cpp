@@ -86,6 +86,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         record.attempt = 1;
         record.kind = data[at + 1] % 9;
         record.result_size = data[at + 2];
+        record.checksum =
+            outcome_checksum(record, reinterpret_cast<const char*>(up->data()) + kSmall.results_offset());
         auto* header = reinterpret_cast<UpHeader*>(up->data());
         const std::uint64_t published = header->outcomes_published.load();
         std::memcpy(up->data() + kSmall.outcomes_offset() + published % kSmall.outcomes * sizeof record,
