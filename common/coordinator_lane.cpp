@@ -159,7 +159,8 @@ bool CoordinatorLane::drain(Sink& sink) {
                record.wall_seconds < kLongestWall;
     }
     if (!honest) break;
-    result_.assign(results_ + record.result_offset, record.result_size);
+    if (record.result_size != 0 || !result_.empty())
+      result_.assign(results_ + record.result_offset, record.result_size);
     honest = record.checksum == outcome_checksum(record, result_.data());
     if (!honest) break;
     const auto wall_ns = static_cast<std::uint64_t>(static_cast<double>(record.wall_seconds) * 1e9);

@@ -10,7 +10,7 @@ namespace drover::bench {
 namespace {
 
 constexpr unsigned kWorkers = 2;
-constexpr unsigned kChunk = 32;
+constexpr unsigned kChunk = 256;
 
 // Where the two processes of a round trip run.
 struct Place {
