@@ -17,6 +17,8 @@ namespace {
 constexpr unsigned kFeedAtOnce = 256;
 // Groups of tasks whose length is estimated apart; further ones share the first.
 constexpr std::size_t kMostGroups = 1000;
+// How often a bar looks at the progress inside of tasks.
+constexpr Duration kLookEvery = std::chrono::seconds(1);
 }  // namespace
 
 JobRun::JobRun(JobRunOptions options, std::vector<TaskSpec> tasks)
@@ -371,11 +373,26 @@ void JobRun::update_progress() {
   progress_->changed(shown_counts(), newest_, now());
 }
 
+// A bar also shows how far tasks say that they are, which nobody announces: it looks once a second while some
+// run.
 std::optional<Instant> JobRun::next_wake() {
-  return progress_ ? progress_->next_wake() : std::nullopt;
+  if (!progress_) return std::nullopt;
+  std::optional<Instant> wake = progress_->next_wake();
+  if (!wake && progress_->style() == ProgressStyle::Bar && engine_->running() != 0)
+    wake = last_look_ + kLookEvery;
+  return wake;
 }
 
 void JobRun::tick(Instant at) {
+  if (progress_->style() == ProgressStyle::Bar && at - last_look_ >= kLookEvery) {
+    last_look_ = at;
+    std::string newest = newest_;
+    if (const auto inside = engine_->progress(); !inside.empty()) {
+      const auto& [task, done] = inside.back();
+      newest = fmt::format("{} {}/{} {}", spec(task).shown_name(task), done.done, done.total, done.text);
+    }
+    progress_->changed(shown_counts(), newest, at);
+  }
   progress_->tick(at);
 }
 

@@ -104,7 +104,8 @@ class JobRun final : private EngineHost {
       reported_;  // ended without success, and the plan's word on them is still to come
   bool output_given_up_ = false;
   Instant begun_{};
-  std::string newest_;  // the shown name of the task that was given out last
+  Instant last_look_{};  // at the progress inside of tasks
+  std::string newest_;   // the shown name of the task that was given out last
   std::uint64_t cpu_ns_ = 0;
   std::vector<std::string> failed_names_;  // the first few
   std::set<TaskId> cancelled_in_hand_;     // reported, their final action is still to come
