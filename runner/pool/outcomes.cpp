@@ -189,8 +189,7 @@ void Engine::finish_attempt(TaskId task, Attempt attempt, Report& report) {
   const bool retried =
       std::any_of(actions_.begin() + static_cast<std::ptrdiff_t>(before), actions_.end(),
                   [&](const Action& each) { return each.kind == Action::Kind::Retry && each.task == task; });
-  if (report.outcome.kind == OutcomeKind::WorkerLost || report.outcome.kind == OutcomeKind::OutOfMemory)
-    ++workers_lost_;
+  if (report.outcome.kind == OutcomeKind::WorkerLost) ++workers_lost_;
   host_.on_report(task, attempt, report, retried);
 }
 

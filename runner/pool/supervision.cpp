@@ -232,6 +232,7 @@ void Engine::account(Seat& seat, int status, const Usage& usage, unsigned unkill
     outcome.start_ns = seat.lane.started_ns();
     const std::uint64_t at = now_ns();
     outcome.wall_ns = outcome.start_ns != 0 && outcome.start_ns < at ? at - outcome.start_ns : 0;
+    if (out_of_memory) ++workers_lost_;  // of a command that was killed for memory the worker lives on
     if (seat.lied) outcome.message = "its worker's lane held what cannot be true";
     if (seat.ending && !seat.ending->message.empty()) outcome.message = seat.ending->message;
     if (!seat.lost_progress.empty())
