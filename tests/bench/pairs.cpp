@@ -89,7 +89,7 @@ void add_round_trips(Suite& suite) {
 
 void add_commands(Suite& suite, const WorkFolder& folder) {
   const auto add = [&](Side peer, std::optional<Target> target) {
-    suite.add({"commands: /bin/true, 2 at a time", "commands/s", ours_commands(1'000, false), std::move(peer),
+    suite.add({"commands: /bin/true, 2 at a time", "commands/s", ours_commands(4'000, false), std::move(peer),
                target});
   };
   add(xargs_commands(folder), at_least(1.6));

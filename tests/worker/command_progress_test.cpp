@@ -86,3 +86,15 @@ TEST_CASE("a task that floods its progress pipe is not held up by it") {
   CHECK(result.outcome.succeeded());
   CHECK(control.progress.empty());  // the zeros are part of that line
 }
+
+TEST_CASE("what a task did to its progress pipe is not seen by the next") {
+  const std::string perl = "perl -MFcntl -e 'open my $fd, \">&=7\" or die; ";
+  TestControl control;
+  const CommandResult first =
+      run(script(perl + "fcntl($fd, F_SETFL, O_WRONLY|O_NONBLOCK) or die'; printf 1/2 >&7"), control);
+  CHECK_MESSAGE(first.outcome.succeeded(), first.err.head);
+  const CommandResult second =
+      run(script(perl + "exit(fcntl($fd, F_GETFL, 0) & O_NONBLOCK ? 1 : 0)'"), control);
+  CHECK_MESSAGE(second.outcome.succeeded(), second.err.head);
+  CHECK(control.progress == std::vector<std::string>{"1/2"});
+}

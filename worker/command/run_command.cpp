@@ -1,5 +1,6 @@
 #include "worker/command/run_command.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -31,6 +32,21 @@ void note_loss(Outcome& outcome, const char* name, const OutputSink& sink) {
 bool has_ended(int pidfd) {
   pollfd asked{.fd = pidfd, .events = POLLIN, .revents = 0};
   return ::poll(&asked, 1, 0) > 0;
+}
+
+// The progress pipe of the last command, when nobody but us can hold it: one pipe less to make for the next.
+std::optional<Pipe> kept_progress;
+
+Result<Pipe> progress_pipe() {
+  if (!kept_progress) return Pipe::make();
+  Pipe pipe = std::move(*kept_progress);
+  kept_progress.reset();
+  return pipe;
+}
+
+void keep_progress(Pipe pipe) {
+  // The last command may have made its end non-blocking.
+  if (pipe.waiting() == 0 && ::fcntl(pipe.theirs.get(), F_SETFL, 0) == 0) kept_progress = std::move(pipe);
 }
 
 // One command, from the moment when its process runs.
@@ -88,6 +104,8 @@ CommandResult RunningCommand::finish() {
   const Leftovers left =
       end_leftovers(leader_, ladder_.has_killed() ? GroupWas::Killed : GroupWas::Running, kGiveUpAfter);
   take_the_rest(output_waits_ || !left.leader_was_alone);
+
+  if (left.leader_was_alone) keep_progress(std::move(progress_));
 
   CommandResult result;
   result.outcome = outcome(left);
@@ -235,7 +253,7 @@ Status become_reaper() {
 CommandResult run_command(const Command& command, CommandControl& control) {
   CommandResult refused;
   auto in = StdinSource::open(command);
-  auto out = Pipe::make(), err = Pipe::make(), progress = Pipe::make();
+  auto out = Pipe::make(), err = Pipe::make(), progress = progress_pipe();
   if (!in) {
     refused.outcome = could_not_start(in.error().text());
     return refused;
