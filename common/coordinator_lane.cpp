@@ -173,6 +173,11 @@ bool CoordinatorLane::drain(Sink& sink) {
     } else {
       tell_quiet();
     }
+    // Hands come again after 2^24 entries: no later one is to find itself asked.
+    if (stopping_ == record.task) {
+      down_->stop_wanted.store(0, std::memory_order_seq_cst);
+      stopping_.reset();
+    }
     ++taken_;
     ++entry(oldest_).done;
     --outstanding_;
@@ -289,7 +294,10 @@ void CoordinatorLane::pardon() {
 }
 
 void CoordinatorLane::want_stop(Hand hand) {
+  stopping_ = entry(oldest_).task + hand.item;
   down_->stop_wanted.store(hand.pack(), std::memory_order_seq_cst);
+  down_->stops.fetch_add(1, std::memory_order_seq_cst);
+  futex_wake_one(down_->stops);
 }
 
 CoordinatorLane::Remains CoordinatorLane::remains() const {
@@ -339,12 +347,12 @@ void CoordinatorLane::message_sent() {
   wake_if_asleep(up_->asleep);
 }
 
-std::optional<TaskProgress> CoordinatorLane::progress() const {
+std::optional<LaneProgress> CoordinatorLane::progress() const {
   const Board& board = up_->board;
   for (int tries = 0; tries < 8; ++tries) {
     const std::uint32_t version = board.version.load(std::memory_order_acquire);
     if ((version & 1) != 0) continue;
-    TaskProgress copy;
+    LaneProgress copy;
     copy.done = board.done.load(std::memory_order_acquire);
     copy.total = board.total.load(std::memory_order_acquire);
     copy.at_ns = board.at_ns.load(std::memory_order_acquire);

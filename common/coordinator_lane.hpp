@@ -37,7 +37,7 @@ struct LaneOutcome {
 };
 
 // A copy of the progress board.
-struct TaskProgress {
+struct LaneProgress {
   Hand hand;
   std::uint64_t done = 0, total = 0, at_ns = 0;
   std::string text;
@@ -127,7 +127,7 @@ class CoordinatorLane {
   void set_spin(Duration spin);
   void message_sent();  // a message went out over the socket: wakes an idle worker to read it
 
-  [[nodiscard]] std::optional<TaskProgress> progress() const;
+  [[nodiscard]] std::optional<LaneProgress> progress() const;
   [[nodiscard]] std::uint64_t started_ns() const;
   [[nodiscard]] std::uint64_t out_bytes() const;
   [[nodiscard]] std::uint64_t err_bytes() const;
@@ -170,6 +170,7 @@ class CoordinatorLane {
   std::uint64_t wake_at_ = 1;
   std::uint64_t args_begin_ = 0, args_end_ = 0;  // absolute: [begin, end) of the arena is in use
   std::uint32_t outstanding_ = 0;
+  std::optional<TaskId> stopping_;  // who is asked to stop
   std::string result_;  // private copy of what is being looked at
 };
 

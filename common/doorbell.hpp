@@ -14,8 +14,9 @@
 namespace drover {
 
 // Sleeps while the word holds `expected`. Returns early for signals; the caller looks again.
-void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected);
-void futex_wake_one(std::atomic<std::uint32_t>& word);
+// Neither writes to the word: a mapping for reading alone will do.
+void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected);
+void futex_wake_one(const std::atomic<std::uint32_t>& word);
 
 // Coordinator or anybody who has published: wakes the sleeper, if there is one.
 inline void wake_if_asleep(std::atomic<std::uint32_t>& asleep) {

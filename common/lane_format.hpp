@@ -119,6 +119,8 @@ struct alignas(kCacheLine) DownHeader {
   std::atomic<std::uint32_t> spin_ns;
   // Coordinator: messages that it has sent over the socket; the worker looks there when this has grown.
   std::atomic<std::uint32_t> messages;
+  // Coordinator: counts what it wrote to stop_wanted; a futex on which a thread of the worker sleeps.
+  std::atomic<std::uint32_t> stops;
 };
 static_assert(sizeof(DownHeader) == 256);
 

@@ -1,5 +1,5 @@
 // What goes over a worker's socket: rare things, and whatever needs a descriptor. Every message names its
-// attempt.
+// attempt, but those about shared memory, which outlives attempts.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,10 @@ enum class LaneMessageType : std::uint32_t {
   Args = 1,    // + a sealed blob: the arguments of this attempt
   Stop = 2,    // end the attempt: SIGTERM, after grace SIGKILL; grace 0: SIGKILL at once
   GoLive = 3,  // live output, please
+  // + the memory's descriptor: arguments of later tasks refer to it by its id, which is `task`. It holds
+  // `grace_ns` bytes, and may be written if `attempt` is 1.
+  Share = 4,
+  Unshare = 5,  // nothing will refer to the memory `task` any more: unmap it
   // worker to coordinator; sent before the outcome that they belong to is published
   Result = 16,  // + a sealed blob: the result of this attempt
   Spools = 17,  // + the files of stdout and stderr, as many as the outcome's flags say, stdout first

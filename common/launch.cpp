@@ -26,6 +26,14 @@
 namespace drover {
 namespace {
 
+#ifdef __SANITIZE_THREAD__
+// ThreadSanitizer's own clone() lets the child stop it from watching, and here the child shares its memory.
+extern "C" int __clone(int (*)(void*), void*, int, void*, ...);
+constexpr auto clone_call = __clone;
+#else
+constexpr auto clone_call = ::clone;
+#endif
+
 namespace bp = boost::process::v2;
 using boost::system::error_code;
 using Argv = const char* const*;
@@ -159,7 +167,7 @@ Result<Launched> CloneLauncher::start(const bp::filesystem::path& program, Argv 
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   int pidfd = -1;
-  pid = ::clone(child_main<decltype(setup)>, stack.get() + kStackSize,
+  pid = clone_call(child_main<decltype(setup)>, stack.get() + kStackSize,
                 CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &work, &pidfd);
   const int clone_error = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);

@@ -11,6 +11,7 @@ std::string encode_report(const Report& report) {
     writer.put(stream->size);
     writer.put_string(stream->head);
   }
+  writer.put_string(report.value);
   return writer.take_bytes();
 }
 
@@ -22,6 +23,7 @@ bool decode_report(std::string_view bytes, Report& report) {
     stream->head = reader.get_string();
     if (!stream->head.empty() && stream->head.size() != stream->size) return false;
   }
+  report.value = reader.get_string();
   return reader.done();
 }
 

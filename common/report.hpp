@@ -13,6 +13,11 @@ namespace drover {
 struct Report {
   Outcome outcome;
   CapturedStream out, err;
+  std::string value;  // of a typed function: its encoded result; of one that threw: the encoded exception
+  // Not sent: what the coordinator adds.
+  bool plain = false;  // it came without an account: `out` is what the function returned
+  std::uint64_t progress_done = 0, progress_total = 0;  // of an attempt whose worker was lost
+  std::string progress_text;
 };
 
 [[nodiscard]] std::string encode_report(const Report& report);

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include <boost/interprocess/detail/os_file_functions.hpp>
@@ -39,6 +41,18 @@ Result<UniqueFd> make_memfd(const char* label) {
   return UniqueFd(fd);
 }
 
+// 0, or why no memory of this size can be. By the rule that the kernel has for other memory, which it does
+// not apply to files of memory.
+int refuse_size(std::size_t bytes) {
+  struct sysinfo machine {};
+  if (::sysinfo(&machine) == 0 && bytes / machine.mem_unit > machine.totalram + machine.totalswap)
+    return ENOMEM;
+  // Making it larger than that would not only fail but end the process by SIGXFSZ.
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && bytes > limit.rlim_cur) return EFBIG;
+  return 0;
+}
+
 }  // namespace
 
 struct Segment::Mapping {
@@ -50,29 +64,49 @@ Segment::Segment(Segment&&) noexcept = default;
 Segment& Segment::operator=(Segment&&) noexcept = default;
 Segment::~Segment() = default;
 
+Status Segment::map(Access access, OnFork on_fork) {
+  try {
+    mapping_ = std::make_unique<Mapping>(Mapping{bip::mapped_region(
+        Mappable{fd_.get()}, access == Access::ReadOnly ? bip::read_only : bip::read_write, 0, size_)});
+  } catch (const bip::interprocess_exception& failure) {
+    return Error{"map shared memory", {}, failure.get_native_error()};
+  }
+  data_ = static_cast<std::byte*>(mapping_->region.get_address());
+  if (on_fork == OnFork::Unmap) ::madvise(data_, size_, MADV_DONTFORK);
+  return Nothing{};
+}
+
 Result<Segment> Segment::create(const char* label, std::size_t bytes, Access peer) {
   auto fd = make_memfd(label);
   if (!fd) return fd.error();
   Segment segment;
   segment.fd_ = std::move(fd.value());
+  segment.size_ = bytes;
   // Reserve now: a full machine is an error here and not a SIGBUS later.
   if (const int code = ::posix_fallocate(segment.fd_.get(), 0, static_cast<off_t>(bytes)); code != 0)
     return Error{"reserve shared memory", label, code};
-  try {
-    segment.mapping_ = std::make_unique<Mapping>(
-        Mapping{bip::mapped_region(Mappable{segment.fd_.get()}, bip::read_write, 0, bytes)});
-  } catch (const bip::interprocess_exception& failure) {
-    return Error{"map shared memory", label, failure.get_native_error()};
-  }
-  segment.data_ = static_cast<std::byte*>(segment.mapping_->region.get_address());
-  segment.size_ = bytes;
+  if (auto mapped = segment.map(Access::ReadWrite, OnFork::Unmap); !mapped) return mapped.error();
   const int seals = kFixedSize | (peer == Access::ReadOnly ? F_SEAL_FUTURE_WRITE : 0);
   if (::fcntl(segment.fd_.get(), F_ADD_SEALS, seals) != 0) return last_error("seal shared memory", label);
-  ::madvise(segment.data_, bytes, MADV_DONTFORK);
   return segment;
 }
 
-Result<Segment> Segment::adopt(UniqueFd fd, Access access, std::size_t least) {
+Result<Segment> Segment::create_lazily(const char* label, std::size_t bytes) {
+  if (const int code = refuse_size(bytes); code != 0) return Error{"make shared memory", label, code};
+  auto fd = make_memfd(label);
+  if (!fd) return fd.error();
+  Segment segment;
+  segment.fd_ = std::move(fd.value());
+  segment.size_ = bytes;
+  if (::ftruncate(segment.fd_.get(), static_cast<off_t>(bytes)) != 0)
+    return last_error("make shared memory", label);
+  if (::fcntl(segment.fd_.get(), F_ADD_SEALS, kFixedSize) != 0)
+    return last_error("seal shared memory", label);
+  if (auto mapped = segment.map(Access::ReadWrite, OnFork::Share); !mapped) return mapped.error();
+  return segment;
+}
+
+Result<Segment> Segment::hold(UniqueFd fd, std::size_t least) {
   const int seals = ::fcntl(fd.get(), F_GET_SEALS);
   struct stat info {};
   if (seals < 0 || ::fstat(fd.get(), &info) != 0) return last_error("inspect shared memory");
@@ -80,17 +114,23 @@ Result<Segment> Segment::adopt(UniqueFd fd, Access access, std::size_t least) {
     return Error{"adopt shared memory", "not sealed or too small", EINVAL};
   Segment segment;
   segment.size_ = static_cast<std::size_t>(info.st_size);
-  try {
-    segment.mapping_ = std::make_unique<Mapping>(Mapping{
-        bip::mapped_region(Mappable{fd.get()}, access == Access::ReadOnly ? bip::read_only : bip::read_write,
-                           0, segment.size_)});
-  } catch (const bip::interprocess_exception& failure) {
-    return Error{"map shared memory", {}, failure.get_native_error()};
-  }
-  segment.data_ = static_cast<std::byte*>(segment.mapping_->region.get_address());
-  ::madvise(segment.data_, segment.size_, MADV_DONTFORK);
   segment.fd_ = std::move(fd);
   return segment;
+}
+
+Result<Segment> Segment::adopt(UniqueFd fd, Access access, std::size_t least) {
+  auto segment = hold(std::move(fd), least);
+  if (!segment) return segment;
+  if (auto mapped = segment->map(access, OnFork::Unmap); !mapped) return mapped.error();
+  return segment;
+}
+
+Result<UniqueFd> Segment::read_only_fd() const {
+  // A descriptor keeps the mode that it was opened with: only opening the file again gives another one.
+  const std::string path = "/proc/self/fd/" + std::to_string(fd_.get());
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return last_error("open shared memory for reading", path);
+  return fd;
 }
 
 Result<UniqueFd> make_sealed_blob(const char* label, std::string_view bytes) {

@@ -14,6 +14,7 @@
 namespace drover {
 
 enum class Access { ReadOnly, ReadWrite };
+enum class OnFork { Unmap, Share };
 
 class Segment {
  public:
@@ -26,15 +27,24 @@ class Segment {
   // gets the descriptor can only map it for reading. The memory is reserved: errors are ENOSPC, ENOMEM,
   // EMFILE. A forked child does not inherit the mapping.
   static Result<Segment> create(const char* label, std::size_t bytes, Access peer);
+  // The same for memory of any size, writable by peers: its pages are made when they are first touched, on
+  // whose node that happens, and a forked child shares it. ENOMEM when it could never fit into this machine;
+  // otherwise, as with any memory, the machine may run out of it later. EFBIG beyond RLIMIT_FSIZE.
+  static Result<Segment> create_lazily(const char* label, std::size_t bytes);
   // Maps what a peer has made. Refused (EINVAL) unless it is sealed against resizing and holds `least` bytes
   // or more.
   static Result<Segment> adopt(UniqueFd fd, Access access, std::size_t least);
+  // Likewise, but data() is null until it is mapped.
+  static Result<Segment> hold(UniqueFd fd, std::size_t least);
+  Status map(Access access, OnFork on_fork);
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] std::byte* data() const { return data_; }
   // The mapping stays, the descriptor goes.
   void close_fd() { fd_.reset(); }
+  // Another descriptor of the same memory, through which nobody can map it for writing.
+  [[nodiscard]] Result<UniqueFd> read_only_fd() const;
 
  private:
   struct Mapping;

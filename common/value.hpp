@@ -1,15 +1,15 @@
 // A value as job files write it and function tasks receive it.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
+
+#include <drover/detail/value.hpp>
 
 namespace drover {
 
-using Value = std::variant<bool, std::int64_t, double, std::string>;
+using Value = detail::JobValue;
 
 // The wire form of a function task's arguments.
 [[nodiscard]] std::string encode_values(const std::vector<Value>& values);

@@ -32,6 +32,8 @@ class WorkerLane {
   // Says who this worker is and that it is ready; rings.
   void greet(std::uint32_t functions, std::uint64_t functions_hash);
   [[nodiscard]] const DownConstants& constants() const { return down_->constants; }
+  // Stays where it is when the lane is moved. Any thread.
+  [[nodiscard]] const DownHeader& down() const { return *down_; }
 
   // Begins the next task. Never waits.
   bool try_take(TakenTask& taken);

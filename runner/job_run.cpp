@@ -83,7 +83,8 @@ Result<JobRunResult> JobRun::run() {
   close_output();
   const JobRunResult result{.counts = plan_.counts(),
                             .signal = output_broken_.load() ? SIGPIPE : signal_,
-                            .input_failed = input_failed_};
+                            .input_failed = input_failed_,
+                            .failed = std::move(failed_)};
   engine_.reset();  // waits until nothing of the run is left
   if (!ended) return ended.error();
   return result;
@@ -246,6 +247,8 @@ void JobRun::on_report(TaskId task, Attempt attempt, Report& report, bool retrie
     failure = failure_note(failed.shown_name(task), report.outcome, attempt, attempts, read_tail(report.err),
                            shown ? StderrTail::ShownAlready : StderrTail::Show);
     if (!retried) reported_.insert(task);
+    if (!retried && failed_.size() < kMostFailed)
+      failed_.push_back({task, failed.shown_name(task), report.outcome, attempt});
     if (!retried && report.outcome.kind != OutcomeKind::Cancelled && failed_names_.size() < kNamedFailures)
       failed_names_.push_back(failed.shown_name(task));
   } else if (report.outcome.left_behind != 0) {

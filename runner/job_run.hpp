@@ -34,11 +34,21 @@ struct JobRunOptions {
   bool handle_signals = false;
 };
 
+// Ended for good, and not well.
+struct FailedTask {
+  TaskId task = 0;
+  std::string name;
+  Outcome outcome;
+  Attempt attempts = 0;
+};
+
 struct JobRunResult {
   PlanCounts counts;
   int signal = 0;             // the one that ended the run, to be raised again
   bool input_failed = false;  // a line of the stream was wrong, or a task file could not be read on
+  std::vector<FailedTask> failed;  // the first kMostFailed
 };
+inline constexpr std::size_t kMostFailed = 10'000;
 
 class JobRun final : private EngineHost {
  public:
@@ -108,6 +118,7 @@ class JobRun final : private EngineHost {
   std::string newest_;   // the shown name of the task that was given out last
   std::uint64_t cpu_ns_ = 0;
   std::vector<std::string> failed_names_;  // the first few
+  std::vector<FailedTask> failed_;
   std::set<TaskId> cancelled_in_hand_;     // reported, their final action is still to come
 };
 

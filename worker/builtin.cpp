@@ -1,11 +1,12 @@
-// The functions that every worker knows.
+#include "worker/builtin.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <stdexcept>
 #include <vector>
 
-#include "worker/function.hpp"
+#include <drover/function.hpp>
 
 namespace {
 
@@ -44,6 +45,8 @@ std::int64_t count_primes(std::int64_t from, std::int64_t to, drover::Context& c
 void noop() {}
 
 }  // namespace
+
+void drover::link_builtin_functions() {}
 
 DROVER_FUNCTION(count_primes)
 DROVER_FUNCTION(noop)

@@ -2,7 +2,11 @@
 #pragma once
 
 #include <deque>
+#include <map>
+#include <memory>
 #include <string>
+
+#include <drover/detail/shared_segment.hpp>
 
 #include "common/lane_message.hpp"
 #include "common/report.hpp"
@@ -28,7 +32,11 @@ class WorkerDesk {
   TakenTask next_task();
   // The arguments of a task, wherever they travelled. False: the coordinator is gone or sent nonsense.
   [[nodiscard]] bool arguments(const TakenTask& task, std::string& storage, std::string_view& args);
-  // The next message but arguments, if one is there: those of tasks that wait in the lane are kept for them.
+  // Shared memory to which arguments refer; waits for it. It is kept until nobody will refer to it, and
+  // mapped as long as somebody uses it. Null: the coordinator is gone or sent nonsense.
+  [[nodiscard]] std::shared_ptr<detail::SharedSegment> shared(std::uint64_t id);
+  // The next message but arguments and shared memory, if one is there: what tasks that wait in the lane refer
+  // to is kept for them.
   std::optional<ReceivedMessage> next_message(Wait wait);
   // Hands in a report: files and large results over the socket first, then the outcome.
   void hand_in(const TakenTask& task, std::uint64_t wall_ns, Report& report);
@@ -38,12 +46,14 @@ class WorkerDesk {
   [[nodiscard]] bool live_wanted(const TakenTask& task) const {
     return live_task_ == task.task && live_attempt_ == task.attempt;
   }
-  // Hands in a plain success whose result is `text`.
-  void hand_in_text(const TakenTask& task, std::uint64_t wall_ns, std::string_view text);
+  // Hands in a success that has nothing to tell but its result.
+  void hand_in_result(const TakenTask& task, std::uint64_t wall_ns, std::string_view result);
 
  private:
   std::optional<ReceivedMessage> receive(Wait wait);
-  bool keep_arguments(ReceivedMessage& received);
+  bool keep(ReceivedMessage& received);
+  void keep_shared(ReceivedMessage& received);
+  [[nodiscard]] Status send_result(const TakenTask& task, std::string_view bytes);
   void send(LaneMessageType type, const TakenTask& task, const int* fds, std::size_t count);
 
   WorkerLane lane_;
@@ -52,6 +62,7 @@ class WorkerDesk {
   TaskId live_task_ = 0;
   Attempt live_attempt_ = 0;
   std::deque<ReceivedMessage> early_arguments_;  // of tasks that are not begun yet, in the order of the lane
+  std::map<std::uint64_t, std::shared_ptr<detail::SharedSegment>> shared_;  // null: it came, but not as said
 };
 
 }  // namespace drover

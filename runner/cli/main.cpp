@@ -1,10 +1,13 @@
 // The command `drover`: verbs are in files of their own.
 #include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <new>
+#include <string_view>
 
 #include "runner/cli/run_command.hpp"
 
@@ -21,6 +24,13 @@ namespace {
   ::raise(signal);
   ::pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
   std::_Exit(128 + signal);
+}
+
+// In any thread. The keeper ends all that runs.
+[[noreturn]] void refuse_without_memory() {
+  constexpr std::string_view kWords = "drover: no memory is left; what ran is ended\n";
+  (void)!::write(STDERR_FILENO, kWords.data(), kWords.size());
+  std::_Exit(3);
 }
 
 // `drover run … >&-`: what we open must not land on the descriptors that output goes to.
@@ -51,6 +61,7 @@ drover::VerbEnd run_verb(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::set_new_handler(refuse_without_memory);
   secure_standard_descriptors();
   drover::VerbEnd end;
   try {

@@ -30,7 +30,8 @@ Engine::Engine(EngineOptions options, Plan& plan, EngineHost& host)
       host_(host),
       keeper_limit_(options_.restart),
       command_limit_(options_.restart),
-      function_limit_(options_.restart) {
+      function_limit_(options_.restart),
+      oom_watch_(options_.oom_kills) {
   options_.workers = std::max(options_.workers, 1U);
   options_.cpus = std::max(options_.cpus, 1U);
   slots_.resize(options_.workers);
@@ -38,7 +39,11 @@ Engine::Engine(EngineOptions options, Plan& plan, EngineHost& host)
   for (const std::string& name : options_.functions) functions_hash_ = hash_name(functions_hash_, name);
 }
 
-Engine::~Engine() = default;
+// The keeper ends when nothing is left, unless somebody has killed it.
+Engine::~Engine() {
+  keeper_.reset();
+  wait_for_workers();
+}
 
 Result<std::unique_ptr<Engine>> Engine::start(EngineOptions options, Plan& plan, EngineHost& host) {
   std::unique_ptr<Engine> engine(new Engine(std::move(options), plan, host));
@@ -57,7 +62,8 @@ Status Engine::run() {
     tell_actions();
     if (plan_.over()) break;
     busy = fill() || busy;
-    tell_actions();
+    busy = tell_actions() || busy;  // what it takes back is to be given out again
+    busy = host_.on_turn() || busy;
     if (plan_.over() || failure_) break;
     if (busy || spin()) {
       if (const Instant at = now(); at - last_poll_ >= kPollEvery) {
@@ -69,6 +75,7 @@ Status Engine::run() {
     }
     sleep();
   }
+  (void)host_.on_turn();
   if (failure_) return *failure_;
   return Nothing{};
 }
@@ -157,7 +164,7 @@ void Engine::sleep() {
   const bool due = std::any_of(seats_.begin(), seats_.end(), [](const auto& seat) {
     return !seat->idle() && seat->state != Seat::State::Dead && seat->lane.wake_due();
   });
-  if (!due && !greeted && !catch_liars()) {
+  if (!due && !greeted && !catch_liars() && host_.may_sleep(plan_.input_wanted(kLowWater))) {
     poller_.wait(until);
     last_poll_ = now();
   }
@@ -196,6 +203,7 @@ bool Engine::drain_all() {
         case CoordinatorLane::Greeting::Welcome:
           seat.state = Seat::State::Ready;
           any = true;
+          if (seat.kind == TaskKind::Function) (void)push_set_ups(seat);
           break;
         case CoordinatorLane::Greeting::WrongVersion:
           failure_ = Error{options_.worker_program +
@@ -212,7 +220,8 @@ bool Engine::drain_all() {
 }
 
 // The plan's decisions: what concerns workers is done here, the rest is told.
-void Engine::tell_actions() {
+bool Engine::tell_actions() {
+  const bool any = !actions_.empty();
   while (!actions_.empty()) {
     std::vector<Action> turn;
     turn.swap(actions_);
@@ -224,20 +233,21 @@ void Engine::tell_actions() {
         halting = true;
         if (!stop_grace_) stop_grace_ = options_.grace;
       } else {
-        cancel(action);
+        end_handed_out(action);
       }
     }
     if (halting) stop_workers();
     host_.on_actions(turn);
   }
+  return any;
 }
 
 unsigned Engine::running() const {
   return static_cast<unsigned>(std::count(slots_.begin(), slots_.end(), true));
 }
 
-std::vector<std::pair<TaskId, TaskProgress>> Engine::progress() const {
-  std::vector<std::pair<TaskId, TaskProgress>> all;
+std::vector<std::pair<TaskId, LaneProgress>> Engine::progress() const {
+  std::vector<std::pair<TaskId, LaneProgress>> all;
   for (const auto& seat : seats_) {
     if (seat->idle() || seat->gone()) continue;
     const auto in_hand = seat->lane.in_hand();

@@ -27,21 +27,33 @@ namespace drover {
 // More tasks are asked for when fewer than this many are held that were not handed out.
 inline constexpr std::uint64_t kLowWater = 2048;
 
+// Calls that each function worker makes before any task are numbered from here on; the plan's are below.
+inline constexpr TaskId kFirstSetUp = TaskId{1} << 62;
+
 struct EngineOptions {
   enum class Spin { Off, Auto, Always };  // Auto: briefly, while there are processors for all who spin
 
   unsigned workers = 1;  // tasks at once, of whatever kind; at least 1
   unsigned cpus = 1;     // that this process may use
   std::string worker_program;
-  std::vector<std::string> plugins;    // shared objects that function workers load
-  std::vector<std::string> functions;  // the names that they then know, sorted
+  int image_fd = -1;  // not -1: keeper and workers are this file instead, whose main calls worker_main
+  std::vector<std::string> function_worker_args;  // more words for the command line of function workers
+  std::vector<std::string> plugins;               // shared objects that function workers load
+  std::vector<std::string> functions;             // the names that they then know, sorted
   RestartPolicy restart;
   Spin spin = Spin::Auto;
   std::uint32_t most_in_entry = 256;          // 1: each function task is an entry of its own
+  std::uint64_t most_tasks_per_worker = 0;    // function workers are replaced after so many; 0: never
   Duration grace = std::chrono::seconds(10);  // for a stop that names none
-  std::optional<sigset_t> mask;               // the signal mask that tasks get; none: the caller's
-  std::optional<sigset_t> ignored;            // the signals that tasks ignore; none: the caller's
-  bool reap_orphans = false;  // the host is a subreaper for us: bury what a dead keeper leaves
+  Duration kill_grace{
+      0};  // between SIGTERM and SIGKILL for the worker of a function that must end; 0: no SIGTERM
+  std::optional<sigset_t> mask;     // the signal mask that tasks get; none: the caller's
+  std::optional<sigset_t> ignored;  // the signals that tasks ignore; none: the caller's
+  // A command worker times and stops its command by itself; this long after it should have (it gives up twice
+  // 5 s on what SIGKILL does not end), it is taken for stuck.
+  Duration overdue = std::chrono::seconds(12);
+  std::string oom_kills = "/proc/vmstat";  // where the kernel counts what it killed for memory
+  bool reap_orphans = false;               // the host is a subreaper for us: bury what a dead keeper leaves
 };
 
 class Engine {
@@ -63,13 +75,22 @@ class Engine {
   // The task's output is wanted live, as soon as it runs.
   void go_live(TaskId task);
   [[nodiscard]] Poller& poller() { return poller_; }
+  // Ends one task: at once if it was not handed out, else as its worker can. Unknown or final ones stay as
+  // they are.
+  void cancel(TaskId task);
+  // From now on each function worker, old or new, calls this before the tasks that are handed out later. In
+  // the order of the calls; host.on_set_up tells how each ended.
+  // `shared` lives as long as the engine.
+  void set_up(std::uint32_t function, std::string args, std::vector<SharedPart> shared);
+  // Workers may unmap this part: no task will refer to it any more.
+  void forget_shared(std::uint64_t id);
 
   // For views.
   [[nodiscard]] unsigned running() const;
   [[nodiscard]] unsigned workers_lost() const { return workers_lost_; }
   [[nodiscard]] std::size_t workers_alive() const { return seats_.size(); }
-  // TaskProgress of the attempts in hand, by task.
-  [[nodiscard]] std::vector<std::pair<TaskId, TaskProgress>> progress() const;
+  // LaneProgress of the attempts in hand, by task.
+  [[nodiscard]] std::vector<std::pair<TaskId, LaneProgress>> progress() const;
   [[nodiscard]] std::vector<pid_t> worker_pids() const;
 
  private:
@@ -81,9 +102,13 @@ class Engine {
   bool drain(Seat& seat);
   void take_report(Seat& seat, const LaneOutcome& outcome);
   void take_quiet(Seat& seat, TaskId first, std::uint32_t count, Attempt attempt, std::uint64_t wall_ns);
+  void take_results(Seat& seat, const LaneRun& told, std::uint64_t wall_ns);
+  void count_success(Seat& seat, TaskId first, std::uint32_t count, Attempt attempt, std::uint64_t wall_ns);
+  void take_set_up(Seat& seat, const LaneOutcome& outcome);
+  void settle_set_up(const Seat& seat, std::uint32_t number);
   void after_outcomes(Seat& seat);
   void finish_attempt(TaskId task, Attempt attempt, Report& report);
-  void tell_actions();
+  bool tell_actions();  // false: there was nothing to tell
   void sleep();
   bool spin();
   [[nodiscard]] CoordinatorLane::Greeting greeting(const Seat& seat) const;
@@ -103,6 +128,13 @@ class Engine {
   void retire_for_suspect(TaskKind kind);
   bool give(Seat& seat, std::uint32_t share);
   bool push(Seat& seat, const TaskRun& run);
+  CoordinatorLane::Push push_by_descriptor(Seat& seat, const LaneRun& run, std::uint32_t function,
+                                           std::string_view args);
+  bool push_set_ups(Seat& seat);
+  bool share(Seat& seat, const std::vector<SharedPart>& parts);
+  void unshare(Seat& seat);
+  bool send(Seat& seat, const LaneMessage& message, const int* fd);
+  void on_socket(Seat& seat);
   bool rebalance(TaskKind kind);
   void give_back(Seat& seat, const std::vector<LaneRun>& runs);
   [[nodiscard]] std::uint32_t depth_for(std::uint32_t group) const;
@@ -114,9 +146,11 @@ class Engine {
   // supervision.cpp
   Status start_keeper();
   Seat* start_worker(TaskKind kind);
+  [[nodiscard]] std::vector<std::string> worker_args(TaskKind kind) const;
   bool settle_for_fewer(const Error& error);
   void on_keeper();
   void on_keeper_death();
+  void wait_for_workers() const;
   void reap_orphans();
   void on_started(WorkerId id, pid_t pid, UniqueFd pidfd);
   void on_start_failed(WorkerId id, const std::string& text);
@@ -138,7 +172,7 @@ class Engine {
   void end_by_force(Seat& seat, const CoordinatorLane::InHand& in_hand);
   void cancel_in_hand(Seat& seat, Duration grace);
   void stop_workers();
-  void cancel(const Action& action);
+  void end_handed_out(const Action& action);
   void send_live_wish();
 
   EngineOptions options_;
@@ -151,6 +185,14 @@ class Engine {
   std::vector<LengthEstimate> estimates_;  // by group
   std::vector<Action> actions_;
   Shipment shipment_;
+  struct SetUp {
+    std::uint32_t function = 0;
+    std::string args;
+    std::vector<SharedPart> shared;
+    unsigned owed = 0;  // by workers that were there when it was asked for
+  };
+  std::vector<SetUp> set_ups_;
+  bool set_ups_wait_ = false;  // some worker could not be given them yet
   RestartLimit keeper_limit_, command_limit_, function_limit_;
   std::uint64_t functions_hash_ = 0;
   WorkerId last_worker_ = 0;

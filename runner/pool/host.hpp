@@ -17,6 +17,14 @@
 
 namespace drover {
 
+// Memory that a task's arguments refer to. Its worker gets the descriptor once, before the first such task.
+struct SharedPart {
+  std::uint64_t id = 0;  // of this process, never used twice
+  int fd = -1;           // writable or not, as the worker shall have it; lives as long as its tasks
+  std::uint64_t size = 0;
+  bool writable = false;
+};
+
 // A run of tasks, packed for its lane.
 struct Shipment {
   std::uint32_t function = kNoFunction;
@@ -24,6 +32,7 @@ struct Shipment {
   // them.
   std::vector<std::string_view> args;
   std::vector<std::string> storage;
+  std::vector<SharedPart> shared;
   Duration timeout{
       0};  // of each attempt; 0: none. Commands are timed by their worker, the engine only backs it up.
   Duration grace{0};
@@ -31,6 +40,7 @@ struct Shipment {
   void clear() {
     function = kNoFunction;
     args.clear();
+    shared.clear();
     timeout = grace = Duration(0);
   }
 };
@@ -54,10 +64,31 @@ class EngineHost {
   virtual void on_report(TaskId task, Attempt attempt, Report& report, bool retried) = 0;
   // These succeeded and had nothing to say.
   virtual void on_quiet_success(TaskId first, std::uint32_t count, Attempt attempt) = 0;
+  // A function succeeded and returned this, and printed nothing. Comes before the plan hears of it. `result`
+  // lives until the call returns.
+  virtual void on_result(TaskId task, Attempt attempt, std::uint64_t wall_ns, std::string_view result) {
+    Report report;
+    report.outcome.wall_ns = wall_ns;
+    report.out.head.assign(result);
+    report.out.size = result.size();
+    on_report(task, attempt, report, false);
+  }
   // What the plan decided beyond the attempts reported: skipped, cancelled and halted. Reports come first.
   virtual void on_actions(const std::vector<Action>& actions) = 0;
   // Something that people should know: a worker was replaced, the keeper died. One line.
   virtual void on_notice(std::string text) = 0;
+
+  // A worker has run, or failed to run, a function that each worker runs first (Engine::set_up).
+  virtual void on_set_up(std::uint32_t /*number*/, Report& /*report*/) {}
+  // These workers have nothing more to do with it: it was run by all that there are.
+  virtual void on_set_up_done(std::uint32_t /*number*/) {}
+
+  // After each turn of the loop: what was told is told.
+  // True: there is more to do, do not sleep.
+  virtual bool on_turn() { return false; }
+  // The engine is about to sleep; it takes no tasks until it wakes if `wants_input` is false. False: there is
+  // something to do, do not sleep.
+  virtual bool may_sleep(bool /*wants_input*/) { return true; }
 
   // When tick wants to be called; none: never.
   virtual std::optional<Instant> next_wake() = 0;

@@ -225,8 +225,9 @@ Result<KeeperClient> KeeperClient::start(const Options& options) {
   if (!wakeup) return last_error("epoll_create1");
 
   LaunchOptions launch_options;
-  launch_options.program = options.keeper_program;
-  launch_options.args = {options.keeper_program, "--keeper",
+  launch_options.program = options.keeper_from_image ? "/proc/self/fd/" + std::to_string(options.image_fd)
+                                                     : options.keeper_program;
+  launch_options.args = {options.keeper_program, options.keeper_flag,
                          options.worker_program.empty() ? options.keeper_program : options.worker_program};
   launch_options.pass = {{theirs.get(), kKeeperControlFd}, {self.get(), kKeeperCoordinatorFd}};
   if (options.image_fd >= 0) {

@@ -49,9 +49,11 @@ using KeeperEvent = std::variant<WorkerStarted, WorkerStartFailed, WorkerExited>
 class KeeperClient {
  public:
   struct Options {
-    std::string keeper_program;  // started as `keeper_program --keeper WORKER_PROGRAM`
+    std::string keeper_program;  // started as `keeper_program KEEPER_FLAG WORKER_PROGRAM`
+    std::string keeper_flag = "--keeper";
     std::string worker_program;  // empty: the keeper's own
     int image_fd = -1;  // not -1: workers start from this descriptor's file instead; it stays the caller's
+    bool keeper_from_image = false;  // and so does the keeper
     // What the workers get: those of this process at its own start. Unset: those of now.
     std::optional<sigset_t> mask;
     std::optional<sigset_t> ignored;

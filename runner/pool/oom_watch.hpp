@@ -3,15 +3,20 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace drover {
 
 class OomWatch {
  public:
-  OomWatch();
+  // `counts`: a file in the form of /proc/vmstat.
+  explicit OomWatch(std::string counts);
   [[nodiscard]] bool killed_since_last_look();
 
  private:
+  [[nodiscard]] std::uint64_t count_kills() const;
+
+  std::string counts_;
   std::uint64_t kills_ = 0;
 };
 

@@ -21,30 +21,73 @@ bool holds_what_it_says(const CapturedStream& stream) {
                            static_cast<std::uint64_t>(info.st_size) >= stream.size);
 }
 
+bool is_nowhere(const CapturedStream& stream) {
+  return !stream.spool && stream.head.size() != stream.size;
+}
+
 }  // namespace
 
 // Passes what a lane tells to the engine, with the seat that it came from.
 class OutcomeTaker final : public CoordinatorLane::Sink {
  public:
   OutcomeTaker(Engine& engine, Seat& seat) : engine_(engine), seat_(seat) {}
+  ~OutcomeTaker() override { tell_results(); }
+  OutcomeTaker(const OutcomeTaker&) = delete;
+  OutcomeTaker& operator=(const OutcomeTaker&) = delete;
+
   void on_succeeded(TaskId first, std::uint32_t count, Attempt attempt, std::uint64_t wall_ns) override {
+    tell_results();
+    if (first >= kFirstSetUp) {
+      for (std::uint32_t i = 0; i < count; ++i)
+        engine_.take_set_up(seat_, {.task = first + i, .attempt = attempt, .result = {}});
+      return;
+    }
     engine_.take_quiet(seat_, first, count, attempt, wall_ns);
   }
-  void on_outcome(const LaneOutcome& outcome) override { engine_.take_report(seat_, outcome); }
+  void on_outcome(const LaneOutcome& outcome) override {
+    const bool plain = outcome.kind == OutcomeKind::Succeeded && outcome.flags == 0 && !seat_.ending &&
+                       seat_.kind == TaskKind::Function && outcome.task < kFirstSetUp;
+    if (!plain || outcome.task != results_.first + results_.count || outcome.attempt != results_.attempt)
+      tell_results();
+    if (plain) {
+      if (results_.count == 0) results_ = {outcome.task, 0, outcome.attempt};
+      ++results_.count;
+      wall_ns_ += outcome.wall_ns;
+      engine_.host_.on_result(outcome.task, outcome.attempt, outcome.wall_ns, outcome.result);
+    } else if (outcome.task >= kFirstSetUp) {
+      engine_.take_set_up(seat_, outcome);
+    } else {
+      engine_.take_report(seat_, outcome);
+    }
+  }
 
  private:
+  // Results go to the host at once; the plan hears of many together.
+  void tell_results() {
+    if (results_.count != 0) engine_.take_results(seat_, results_, wall_ns_);
+    results_ = {};
+    wall_ns_ = 0;
+  }
+
   Engine& engine_;
   Seat& seat_;
+  LaneRun results_;
+  std::uint64_t wall_ns_ = 0;
 };
 
 bool Engine::drain(Seat& seat) {
   if (seat.live) tell_growth(seat);
   if (!seat.lane.outcomes_waiting()) return false;
-  OutcomeTaker taker(*this, seat);
-  const bool honest = seat.lane.drain(taker);
+  bool honest = false;
+  const std::uint32_t held = seat.lane.outstanding(), set_ups = seat.set_ups_done;
+  {
+    OutcomeTaker taker(*this, seat);
+    honest = seat.lane.drain(taker);
+  }
   if (!honest || seat.lied) {
     on_liar(seat);
-  } else {
+  } else if (held - seat.lane.outstanding() >
+             seat.set_ups_done - set_ups) {  // what each worker runs first is none
     limit_of(seat.kind).on_progress();
     keeper_limit_.on_progress();
   }
@@ -78,6 +121,16 @@ void Engine::take_quiet(Seat& seat, TaskId first, std::uint32_t count, Attempt a
       take_quiet(seat, late + 1, after, attempt, wall_ns / count * after);
     return;
   }
+  count_success(seat, first, count, attempt, wall_ns);
+  if (!seat.lied) host_.on_quiet_success(first, count, attempt);
+}
+
+void Engine::take_results(Seat& seat, const LaneRun& told, std::uint64_t wall_ns) {
+  count_success(seat, told.first, told.count, told.attempt, wall_ns);
+}
+
+void Engine::count_success(Seat& seat, TaskId first, std::uint32_t count, Attempt attempt,
+                           std::uint64_t wall_ns) {
   for (std::uint32_t told = 0; told < count;) {
     const Given* given = given_of(seat, first + told);
     const std::uint32_t part =
@@ -94,7 +147,35 @@ void Engine::take_quiet(Seat& seat, TaskId first, std::uint32_t count, Attempt a
     return;
   }
   if (!suspects_.empty()) suspects_.erase(suspects_.lower_bound(first), suspects_.lower_bound(first + count));
-  host_.on_quiet_success(first, count, attempt);
+}
+
+// Of the calls that a worker makes before its tasks. One that fails makes its worker useless.
+void Engine::take_set_up(Seat& seat, const LaneOutcome& outcome) {
+  const auto number = static_cast<std::uint32_t>(outcome.task - kFirstSetUp);
+  if (number != seat.set_ups_done || number >= set_ups_.size()) {
+    seat.lied = true;
+    return;
+  }
+  Report report;
+  report.outcome.kind = outcome.kind;
+  report.outcome.wall_ns = outcome.wall_ns;
+  if ((outcome.flags & kFullAccount) != 0) {
+    if (!decode_report(outcome.result, report) || (outcome.flags & ~kFullAccount) != 0) {
+      report = {};
+      report.outcome.kind = outcome.kind;
+      report.outcome.message = "its account did not arrive";
+    }
+  }
+  ++seat.set_ups_done;
+  host_.on_set_up(number, report);
+  settle_set_up(seat, number);
+  if (report.outcome.succeeded()) return;
+  seat.refused = "a function that each worker runs first did not succeed: " + report.outcome.message;
+}
+
+// One worker less owes this call: of those that were there when it was asked for.
+void Engine::settle_set_up(const Seat& seat, std::uint32_t number) {
+  if (number >= seat.set_ups_before && --set_ups_[number].owed == 0) host_.on_set_up_done(number);
 }
 
 void Engine::take_report(Seat& seat, const LaneOutcome& outcome) {
@@ -122,8 +203,15 @@ void Engine::take_report(Seat& seat, const LaneOutcome& outcome) {
     }
     return {};
   };
+  bool arrived = true;
+  const auto look_for_lost = [&](bool missing) {
+    if (!missing || seat.messages_lost == 0) return;
+    --seat.messages_lost;
+    arrived = false;
+  };
   if ((outcome.flags & kResultByDescriptor) != 0) {
     auto fds = fetch(LaneMessageType::Result);
+    look_for_lost(fds.empty());
     auto content =
         fds.size() == 1 ? read_sealed_blob(fds[0].get(), std::size_t{1} << 30) : Result<std::string>(Error{});
     if (!content) {
@@ -139,6 +227,7 @@ void Engine::take_report(Seat& seat, const LaneOutcome& outcome) {
             ((outcome.flags & kOutSpooled) != 0 ? 1U : 0U) + ((outcome.flags & kErrSpooled) != 0 ? 1U : 0U);
         spools != 0 && !lie) {
       auto fds = fetch(LaneMessageType::Spools);
+      look_for_lost(fds.empty());
       if (fds.size() != spools) {
         lie = true;
       } else {
@@ -148,18 +237,25 @@ void Engine::take_report(Seat& seat, const LaneOutcome& outcome) {
         lie = !holds_what_it_says(report.out) || !holds_what_it_says(report.err);
       }
     }
+    if (!lie && !seat.live && (is_nowhere(report.out) || is_nowhere(report.err))) {
+      lie = true;  // unless it was to be live
+      look_for_lost(true);
+    }
   } else if (!lie) {
     report.outcome.kind = outcome.kind;
     report.outcome.wall_ns = outcome.wall_ns;
+    report.plain = true;
     report.out.head.assign(bytes);
     report.out.size = bytes.size();
   }
   if (lie) {
-    seat.lied = true;
+    if (arrived) seat.lied = true;
     // The outcome stands as the worker's last word about itself, without the part that nobody can believe.
     report = {};
     report.outcome.kind = OutcomeKind::WorkerLost;
-    report.outcome.message = "its worker handed in something that cannot be true";
+    report.outcome.message = arrived
+                                 ? "its worker handed in something that cannot be true"
+                                 : "what it handed in did not arrive: too many open files; raise `ulimit -n`";
   }
   if (const Given* given = given_of(seat, outcome.task); given != nullptr)
     estimate(given->group).add(Duration(static_cast<std::int64_t>(outcome.wall_ns)), 1);
@@ -169,6 +265,9 @@ void Engine::take_report(Seat& seat, const LaneOutcome& outcome) {
       report.outcome.kind = seat.ending->kind;
       report.outcome.message.clear();
     }
+    // Its worker was asked to end it, and does not know why.
+    if (seat.kind == TaskKind::Command && report.outcome.kind == OutcomeKind::Cancelled)
+      report.outcome.kind = seat.ending->kind;
     seat.ending.reset();
   }
   if (report.outcome.kind == OutcomeKind::Signaled && report.outcome.signal == SIGKILL &&
@@ -199,10 +298,23 @@ void Engine::after_outcomes(Seat& seat) {
     seat.ending.reset();
     seat.live = false;
     if (!seat.gone()) vacate(seat);
-    if (seat.holds_suspect && !seat.gone()) kill(seat);  // nobody else gets what may be damaged
+    // Nobody else gets what may be damaged, and who has done its share is replaced.
+    const bool used_up =
+        options_.most_tasks_per_worker != 0 && seat.tasks_given >= options_.most_tasks_per_worker;
+    if ((seat.holds_suspect || used_up || seat.terminated || !seat.refused.empty()) && !seat.gone())
+      kill(seat);
     return;
   }
   const LaneRun oldest = seat.lane.oldest();
+  // SIGTERM may reach it late: whoever was sent one does nothing more.
+  if (seat.terminated && !seat.gone() && !seat.lane.in_hand()) kill(seat);
+  if (oldest.first >= kFirstSetUp) {  // nothing but more of them lies behind it
+    seat.given.clear();
+    seat.ending.reset();
+    seat.deadline.reset();
+    seat.seen_hand.reset();
+    return;
+  }
   (void)given_of(seat, oldest.first);
   if (seat.ending && seat.ending->task != oldest.first) seat.ending.reset();
   arm(seat);
@@ -213,6 +325,10 @@ void Engine::read_socket(Seat& seat) {
   if (!seat.socket) return;
   for (std::size_t i = 0; i < 16; ++i) {
     auto received = receive_message(seat.socket.get(), Wait::No);
+    if (!received && received.error().code == EPROTO && seat.messages_lost < kMostReceived) {
+      ++seat.messages_lost;
+      continue;
+    }
     if (!received) {
       if (received.error().code != ECONNRESET) seat.lied = true;  // else its death is about to be told
       break;

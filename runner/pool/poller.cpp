@@ -24,6 +24,15 @@ Status Poller::watch(int fd, Trigger trigger, std::function<void()> handler) {
   return Nothing{};
 }
 
+void Poller::also_for_room(int fd, bool wanted) {
+  const auto at = watched_.find(fd);
+  if (at == watched_.end()) return;
+  epoll_event event{};
+  event.events = EPOLLIN | static_cast<std::uint32_t>(EPOLLET) | (wanted ? EPOLLOUT : 0U);
+  event.data.ptr = at->second.get();
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event);
+}
+
 void Poller::forget(int fd) {
   if (const auto at = watched_.find(fd); at != watched_.end()) {
     ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);

@@ -25,6 +25,8 @@ class Poller {
   // `handler` runs inside wait() whenever the descriptor is readable or hung up. It may add and remove
   // descriptors. EPERM: a regular file, which is always readable.
   Status watch(int fd, Trigger trigger, std::function<void()> handler);
+  // Of one that is watched by edge: its handler runs when it takes more again, too, as long as this holds.
+  void also_for_room(int fd, bool wanted);
   // Before the descriptor is closed.
   void forget(int fd);
 

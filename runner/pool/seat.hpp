@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,9 @@ struct Seat {
   SlotNumber slot = 0;                    // 0: has no task
   std::deque<Given> given;                // oldest first; begins with what the lane's oldest belongs to
   std::vector<ReceivedMessage> received;  // descriptors whose outcome is still to be drained
+  // Messages that came without their descriptors, as when this process has no room for more: an outcome that
+  // misses some is no lie then.
+  std::size_t messages_lost = 0;
 
   std::optional<Ending> ending;
   std::optional<Instant> deadline;  // when to look whether the attempt in hand is over its time
@@ -63,8 +67,19 @@ struct Seat {
 
   // The attempt that was in hand when it died; told once the keeper has buried it.
   std::optional<CoordinatorLane::InHand> lost;
-  std::string lost_progress;
+  std::optional<LaneProgress> lost_progress;
+  // All that it held was taken back before it had begun any of it, so it may stand still: until then others
+  // are given tasks first, and nothing is taken from them for it.
+  Instant last_choice_until{};
+  std::uint64_t tasks_given = 0;
+  std::uint32_t set_ups_before = 0;  // how many there were when it was started
+  std::uint32_t set_ups_given = 0, set_ups_done = 0;
+  std::string refused;                  // why it gets no tasks: one of its set-ups has failed
+  std::vector<std::uint64_t> unshared;  // parts that it may unmap and was not told of yet
+  bool socket_full = false;             // nothing more could be sent to it: it is watched for room
+  std::set<std::uint64_t> shared;       // parts that it has
   bool lied = false;
+  bool terminated = false;     // was sent SIGTERM for the attempt in hand
   bool used = false;           // has been given something
   bool holds_suspect = false;  // and that one task only, ever
   bool idle_death =
@@ -75,7 +90,8 @@ struct Seat {
 
   [[nodiscard]] bool idle() const { return slot == 0; }
   [[nodiscard]] bool usable() const {
-    return state == State::Ready || (state == State::Starting && kind == TaskKind::Command);
+    return !terminated && refused.empty() &&
+           (state == State::Ready || (state == State::Starting && kind == TaskKind::Command));
   }
   [[nodiscard]] bool gone() const { return state == State::Doomed || state == State::Dead; }
 };

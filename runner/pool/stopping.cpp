@@ -1,18 +1,15 @@
 // How attempts end before their time: timeouts, stops, and the last resort, which is to kill the worker.
 // Commands are stopped by their worker; functions are asked first if they listen, and ended with their
 // process if not.
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "runner/pool/engine.hpp"
 
 namespace drover {
-namespace {
-
-// A command worker times and stops its command by itself; this long after it should have (it gives
-// up twice 5 s on what SIGKILL does not end), it is taken for stuck.
-constexpr Duration kOverdue = std::chrono::seconds(12);
-
-}  // namespace
 
 // Sets the deadline at which the oldest attempt has to be looked at. A queued task's clock starts when it is
 // begun; the look finds out when that was.
@@ -27,7 +24,7 @@ void Engine::arm(Seat& seat) {
     seat.deadline.reset();
     return;
   }
-  const Duration backstop = seat.kind == TaskKind::Command ? given.grace + kOverdue : Duration(0);
+  const Duration backstop = seat.kind == TaskKind::Command ? given.grace + options_.overdue : Duration(0);
   seat.deadline = now() + given.timeout + backstop;
   deadlines_ = true;
 }
@@ -57,7 +54,7 @@ void Engine::check_deadline(Seat& seat, Instant at) {
   }
   const Given& given = seat.given.front();
   const Duration limit =
-      given.timeout + (seat.kind == TaskKind::Command ? given.grace + kOverdue : Duration(0));
+      given.timeout + (seat.kind == TaskKind::Command ? given.grace + options_.overdue : Duration(0));
   if (!in_hand) {  // between two tasks, or its worker has not begun
     if (!seat.lane.claim_is_possible() && !seat.lane.outcomes_waiting()) return on_liar(seat);
     seat.seen_hand.reset();
@@ -84,13 +81,18 @@ void Engine::end_attempt(Seat& seat, const CoordinatorLane::InHand& in_hand, Out
                          Duration grace) {
   const bool again = seat.ending && seat.ending->task == in_hand.task;
   if (!again) seat.ending = Seat::Ending{in_hand.task, in_hand.attempt, kind, {}};
+  if (seat.terminated) return;  // SIGKILL follows, when it was to
+  // Whoever asks again gives no more time than there was.
+  const auto by = [before = again ? seat.deadline : std::nullopt](Instant at) {
+    return before ? std::min(*before, at) : at;
+  };
   if (seat.kind == TaskKind::Command) {
     const LaneMessage message{.type = LaneMessageType::Stop,
                               .attempt = in_hand.attempt,
                               .task = in_hand.task,
                               .grace_ns = static_cast<std::uint64_t>(grace.count())};
     if (send_message(seat.socket.get(), message, nullptr, 0, Wait::No)) seat.lane.message_sent();
-    seat.deadline = now() + grace + kOverdue;
+    seat.deadline = by(now() + grace + options_.overdue);
     deadlines_ = true;
     return;
   }
@@ -100,7 +102,7 @@ void Engine::end_attempt(Seat& seat, const CoordinatorLane::InHand& in_hand, Out
     end_by_force(seat, in_hand);
     return;
   }
-  seat.deadline = now() + grace;
+  seat.deadline = by(now() + grace);
   deadlines_ = true;
 }
 
@@ -108,6 +110,7 @@ void Engine::end_attempt(Seat& seat, const CoordinatorLane::InHand& in_hand, Out
 // meanwhile.
 void Engine::end_by_force(Seat& seat, const CoordinatorLane::InHand& in_hand) {
   seat.deadline.reset();
+  if (seat.terminated) return kill(seat);
   if (!seat.lane.condemn(in_hand.hand)) {
     seat.ending.reset();
     return;  // it has just ended by itself
@@ -119,7 +122,13 @@ void Engine::end_by_force(Seat& seat, const CoordinatorLane::InHand& in_hand) {
       return;
     }
   }
-  kill(seat);
+  if (seat.kind != TaskKind::Function || options_.kill_grace <= Duration(0) || killing_ || seat.gone() ||
+      !seat.pidfd)
+    return kill(seat);
+  ::syscall(SYS_pidfd_send_signal, seat.pidfd.get(), SIGTERM, nullptr, 0);
+  seat.terminated = true;
+  seat.deadline = now() + options_.kill_grace;
+  deadlines_ = true;
 }
 
 void Engine::cancel_in_hand(Seat& seat, Duration grace) {
@@ -142,8 +151,12 @@ void Engine::cancel_in_hand(Seat& seat, Duration grace) {
     on_liar(seat);
 }
 
+void Engine::cancel(TaskId task) {
+  (void)plan_.cancel(task, actions_);
+}
+
 // Single tasks that are to be ended while the run goes on.
-void Engine::cancel(const Action& action) {
+void Engine::end_handed_out(const Action& action) {
   for (std::size_t i = 0; i < seats_.size(); ++i) {
     Seat& seat = *seats_[i];
     const bool holds = std::any_of(seat.given.begin(), seat.given.end(), [&](const Given& given) {
@@ -156,10 +169,16 @@ void Engine::cancel(const Action& action) {
     } else {
       give_back(seat, *back);
     }
+    // As in cancel_in_hand: after this drain what is outstanding is what it has in hand, maybe another task.
+    (void)drain(seat);
     if (seat.idle() || seat.gone()) continue;
-    const LaneRun oldest = seat.lane.oldest();
-    if (oldest.first >= action.task && oldest.first - action.task < action.count)
-      cancel_in_hand(seat, options_.grace);
+    const auto in_hand = seat.lane.in_hand();
+    if (!in_hand)
+      on_liar(seat);
+    else if (in_hand->task >= action.task && in_hand->task - action.task < action.count)
+      end_attempt(
+          seat, *in_hand, OutcomeKind::Cancelled,
+          seat.kind == TaskKind::Function && !seat.given.empty() ? seat.given.front().grace : options_.grace);
   }
 }
 

@@ -49,8 +49,12 @@ void read_log(const UniqueFd& log, CapturedStream& stream) {
 }  // namespace
 
 Status Engine::start_keeper() {
+  const bool own_image = options_.image_fd >= 0;
   auto keeper = KeeperClient::start({.keeper_program = options_.worker_program,
+                                     .keeper_flag = own_image ? "--drover-keeper" : "--keeper",
                                      .worker_program = options_.worker_program,
+                                     .image_fd = options_.image_fd,
+                                     .keeper_from_image = own_image,
                                      .mask = options_.mask,
                                      .ignored = options_.ignored});
   if (!keeper) return keeper.error();
@@ -79,6 +83,19 @@ bool Engine::settle_for_fewer(const Error& error) {
   return true;
 }
 
+std::vector<std::string> Engine::worker_args(TaskKind kind) const {
+  std::vector<std::string> args{options_.worker_program,
+                                options_.image_fd >= 0 ? "--drover-worker" : "--worker",
+                                kind == TaskKind::Command ? "command" : "function"};
+  if (kind == TaskKind::Command) return args;
+  args.insert(args.end(), options_.function_worker_args.begin(), options_.function_worker_args.end());
+  for (const std::string& plugin : options_.plugins) {
+    args.push_back("--plugin");
+    args.push_back(plugin);
+  }
+  return args;
+}
+
 Seat* Engine::start_worker(TaskKind kind) {
   if (seats_.size() >= most_seats_) return nullptr;
   const auto refused = [&](const Error& error) -> Seat* {
@@ -97,8 +114,7 @@ Seat* Engine::start_worker(TaskKind kind) {
   const UniqueFd theirs(pair[1]);
   std::vector<LaunchOptions::Pass> pass{
       {seat->lane.down_fd(), 3}, {seat->lane.up_fd(), 4}, {seat->bell.get(), 5}, {theirs.get(), 6}};
-  std::vector<std::string> args{"drover-worker", "--worker",
-                                kind == TaskKind::Command ? "command" : "function"};
+  seat->set_ups_before = static_cast<std::uint32_t>(set_ups_.size());
   if (kind == TaskKind::Function) {
     auto out = make_log();
     auto err = make_log();
@@ -107,18 +123,14 @@ Seat* Engine::start_worker(TaskKind kind) {
     seat->err_log = std::move(err.value());
     pass.push_back({seat->out_log.get(), 1});
     pass.push_back({seat->err_log.get(), 2});
-    for (const std::string& plugin : options_.plugins) {
-      args.push_back("--plugin");
-      args.push_back(plugin);
-    }
   }
-  if (auto asked = keeper_->start_worker(id, pass, args); !asked) return refused(asked.error());
+  if (auto asked = keeper_->start_worker(id, pass, worker_args(kind)); !asked) return refused(asked.error());
   seat->lane.close_fds();
   Seat* raw = seat.get();
   // Edge-triggered and never read: a worker can do nothing to its bell that would block us.
   auto bell = poller_.watch(raw->bell.get(), Poller::Trigger::Edge, [] {});
   auto socket = poller_.watch(raw->socket.get(), Poller::Trigger::Edge, [this, id] {
-    if (Seat* from = find(id)) hear(*from);
+    if (Seat* from = find(id)) on_socket(*from);
   });
   seats_.push_back(std::move(seat));
   if (!bell || !socket) {
@@ -190,16 +202,20 @@ void Engine::on_death(Seat& seat) {
       remains.in_hand.reset();
     }
     for (const LaneRun& run : remains.not_begun)
-      for (TaskId task = run.first; task < run.first + run.count; ++task) suspects_.insert(task);
+      for (TaskId task = run.first; task < run.first + run.count && run.first < kFirstSetUp; ++task)
+        suspects_.insert(task);
   }
   seat.lost = remains.in_hand;
   if (seat.lost) {
-    if (const auto progress = seat.lane.progress(); progress && progress->hand == seat.lost->hand) {
-      seat.lost_progress = std::to_string(progress->done) + "/" + std::to_string(progress->total);
-      if (!progress->text.empty()) seat.lost_progress += " " + progress->text;
-    }
+    if (auto progress = seat.lane.progress(); progress && progress->hand == seat.lost->hand)
+      seat.lost_progress = std::move(progress);
   }
-  seat.idle_death = !killed_by_us && (!seat.lost || !greeted);
+  const bool in_set_up = seat.lost && seat.lost->task >= kFirstSetUp;
+  if (in_set_up) seat.refused = "it died in a function that each worker runs first";
+  if (in_set_up && (killed_by_us || seat.ending))
+    seat.idle_death = false;  // it was stopped
+  else
+    seat.idle_death = !seat.refused.empty() || (!killed_by_us && (!seat.lost || !greeted));
   give_back(seat, remains.not_begun);
   // Its slot is kept until the burial, when something was in hand: that task is still one of those at once.
   if (!seat.lost) vacate(seat);
@@ -235,8 +251,15 @@ void Engine::account(Seat& seat, int status, const Usage& usage, unsigned unkill
     if (out_of_memory) ++workers_lost_;  // of a command that was killed for memory the worker lives on
     if (seat.lied) outcome.message = "its worker's lane held what cannot be true";
     if (seat.ending && !seat.ending->message.empty()) outcome.message = seat.ending->message;
-    if (!seat.lost_progress.empty())
-      outcome.message += (outcome.message.empty() ? "" : "; ") + ("last progress " + seat.lost_progress);
+    if (seat.lost_progress) {
+      const LaneProgress& last = *seat.lost_progress;
+      report.progress_done = last.done;
+      report.progress_total = last.total;
+      report.progress_text = last.text;
+      outcome.message += (outcome.message.empty() ? "" : "; ") +
+                         ("last progress " + std::to_string(last.done)) + "/" + std::to_string(last.total) +
+                         (last.text.empty() ? "" : " ") + last.text;
+    }
     if (usage.max_rss_kib != 0 && outcome.kind != OutcomeKind::TimedOut &&
         outcome.kind != OutcomeKind::Cancelled)
       outcome.message += (outcome.message.empty() ? "" : "; ") +
@@ -257,7 +280,10 @@ void Engine::account(Seat& seat, int status, const Usage& usage, unsigned unkill
     const auto lost = *seat.lost;
     seat.lost.reset();
     vacate(seat);
-    finish_attempt(lost.task, lost.attempt, report);
+    if (lost.task >= kFirstSetUp)
+      host_.on_set_up(static_cast<std::uint32_t>(lost.task - kFirstSetUp), report);
+    else
+      finish_attempt(lost.task, lost.attempt, report);
   } else if (unkillable != 0) {
     host_.on_notice("worker " + std::to_string(seat.id) +
                     " left processes that could not be killed: " + names);
@@ -270,6 +296,7 @@ void Engine::account(Seat& seat, int status, const Usage& usage, unsigned unkill
     if (!words.head.empty())
       what += ": " + words.head.substr(words.head.size() - std::min(words.head.size(), kLastWords));
     while (!what.empty() && what.back() == '\n') what.pop_back();
+    if (!seat.refused.empty()) what = seat.refused;
     host_.on_notice("a worker without a task in hand died (" + what + "); it is replaced");
     count_idle_death(limit_of(seat.kind), what);
   }
@@ -282,7 +309,7 @@ RestartLimit& Engine::limit_of(TaskKind kind) {
 
 void Engine::count_idle_death(RestartLimit& limit, const std::string& what) {
   if (!limit.on_death(now()))
-    failure_ = Error{"workers keep dying before they do anything",
+    failure_ = Error{"workers keep dying before they do anything:",
                      what + "; see whether " + options_.worker_program + " runs at all", 0};
 }
 
@@ -311,6 +338,9 @@ void Engine::remove(Seat& seat) {
   poller_.forget(seat.bell.get());
   poller_.forget(seat.socket.get());
   vacate(seat);
+  for (std::uint32_t owed = seat.set_ups_done; seat.kind == TaskKind::Function && owed < set_ups_.size();
+       ++owed)
+    settle_set_up(seat, owed);
   std::erase_if(seats_, [&](const auto& each) { return each.get() == &seat; });
 }
 
@@ -322,10 +352,7 @@ void Engine::on_keeper_death() {
   poller_.forget(keeper_->pidfd());
   for (const auto& seat : seats_)
     if (seat->state != Seat::State::Dead) kill(*seat);
-  for (const auto& seat : seats_) {  // what they publish before they die counts
-    pollfd dead{seat->pidfd.get(), POLLIN, 0};
-    if (seat->pidfd && seat->state != Seat::State::Dead) ::poll(&dead, 1, 5000);
-  }
+  wait_for_workers();  // what they publish before they die counts
   if (options_.reap_orphans) reap_orphans();
   keeper_.reset();
   while (!seats_.empty()) {
@@ -338,6 +365,19 @@ void Engine::on_keeper_death() {
   count_idle_death(keeper_limit_, "the keeper was killed");
   if (failure_) return;
   if (auto started = start_keeper(); !started) failure_ = started.error();
+}
+
+// Until they have died with their keeper, or for 5 s.
+void Engine::wait_for_workers() const {
+  const Instant until = now() + std::chrono::seconds(5);
+  for (const auto& seat : seats_) {
+    if (seat->state == Seat::State::Dead) continue;
+    // Of one that the keeper did not come to tell of nothing is known; its socket hangs up when it ends.
+    pollfd dead{seat->pidfd ? seat->pidfd.get() : seat->socket.get(), POLLIN, 0};
+    if (!seat->pidfd) dead.events = 0;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now()).count();
+    ::poll(&dead, 1, static_cast<int>(std::max<std::int64_t>(0, left)));
+  }
 }
 
 // Kills and reaps every child of this process that remains, again until none is left; what does not die is

@@ -108,7 +108,7 @@ void OutputStage::nothing(TaskId task) {
 }
 
 void OutputStage::note(std::string text) {
-  if (text.empty()) return;
+  if (text.empty() || !options_.notes) return;
   OutputEvent event;
   event.kind = Kind::Note;
   event.text = std::move(text);

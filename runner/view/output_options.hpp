@@ -18,6 +18,7 @@ struct OutputOptions {
   Mode mode = Mode::Group;
   bool keep_order = false;
   bool tag = false;
+  bool notes = true;  // what drover itself has to say: failures, the summary
   // Waiting output beyond this goes to an unlinked file.
   std::size_t memory_limit = std::size_t{16} << 20;
   // How much may wait in files, the tasks' own included, before full().

@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include <drover/worker_main.hpp>
+
 #include "tests/bench/bench.hpp"
 #include "tests/bench/machine.hpp"
 #include "tests/bench/pairs.hpp"
@@ -62,6 +64,7 @@ int run(const Choices& choices) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (const auto exit_code = drover::worker_main(argc, argv)) return *exit_code;
   Choices choices;
   CLI::App app("Measures drover next to what else is installed on this machine.", "drover-bench");
   app.add_option("--filter", choices.options.filter, "only pairs whose group or name contains TEXT")

@@ -28,4 +28,14 @@ namespace drover::bench {
 // poll.
 [[nodiscard]] LatencySample drover_round_trip(int coordinator_cpu, int worker_cpu, bool spin);
 
+// ours_library.cpp: the library, with this program as its own worker.
+// A number there and a number back, n times: all submitted, then all got.
+[[nodiscard]] double library_submit_get_per_second(unsigned workers, unsigned n);
+[[nodiscard]] double library_map_per_second(unsigned workers, unsigned n);
+// From submit to get, medians in microseconds: of nothing; of the two ends of 1 GiB that was made just before.
+[[nodiscard]] double library_empty_trip_us();
+[[nodiscard]] double library_new_gigabyte_trip_us();
+// Every task kills its worker.
+[[nodiscard]] double library_crashes_per_second(unsigned workers, unsigned n);
+
 }  // namespace drover::bench

@@ -87,6 +87,28 @@ void add_round_trips(Suite& suite) {
       value_at_most(1));
 }
 
+void add_library(Suite& suite, const WorkFolder& folder) {
+  constexpr unsigned kTasks = 1'000'000;
+  const std::string group = "typed functions, a number there and back, 2 workers or threads";
+  const Side submit = {"submit and get", [] { return Sample{library_submit_get_per_second(kWorkers, kTasks), 0}; }, ""};
+  const Side map = {"map_unordered", [] { return Sample{library_map_per_second(kWorkers, kTasks), 0}; }, ""};
+  const auto add = [&](const Side& ours, Side peer, std::optional<Target> target) {
+    suite.add({group, "tasks/s", ours, std::move(peer), target});
+  };
+  add(submit, asio_packaged_tasks(), at_least(1));
+  add(map, asio_packaged_tasks(), at_least(3));
+  add(submit, python_process_pool(folder), at_least(100));
+  add(map, joblib_parallel(folder), std::nullopt);
+  suite.add({"a task that reads the ends of 1 GiB made just before", "us",
+             {"with a new SharedArray", [] { return Sample{library_new_gigabyte_trip_us(), 0}; }, ""},
+             {"without arguments", [] { return Sample{library_empty_trip_us(), 0}; }, ""},
+             std::nullopt});
+  suite.add({"tasks that each kill their worker, 2 at a time", "tasks/s",
+             {"submit and wait", [] { return Sample{library_crashes_per_second(kWorkers, 500), 0}; }, ""},
+             bare_loop(Through::Exec, Capture::No),
+             std::nullopt});
+}
+
 void add_commands(Suite& suite, const WorkFolder& folder) {
   const auto add = [&](Side peer, std::optional<Target> target) {
     suite.add({"commands: /bin/true, 2 at a time", "commands/s", ours_commands(4'000, false), std::move(peer),
@@ -126,6 +148,7 @@ Suite all_pairs(const WorkFolder& folder) {
   Suite suite;
   add_functions(suite);
   add_round_trips(suite);
+  add_library(suite, folder);
   add_commands(suite, folder);
   add_shell_commands(suite, folder);
   add_whole_runs(suite, folder);

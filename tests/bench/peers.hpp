@@ -18,6 +18,11 @@ namespace drover::bench {
 [[nodiscard]] Side message_queue_with_results();  // like drover: each result travels back
 [[nodiscard]] Side message_queue_one_way();       // results are lost, no task is accounted for
 
+// The same with a value handed back for each task.
+[[nodiscard]] Side asio_packaged_tasks();
+[[nodiscard]] Side python_process_pool(const WorkFolder& folder);
+[[nodiscard]] Side joblib_parallel(const WorkFolder& folder);
+
 // Round trips, in microseconds: median, and 99th percentile as the tail. A CPU of -1 leaves a side where the
 // kernel puts it.
 [[nodiscard]] Side eventfd_round_trip(int here, int there);

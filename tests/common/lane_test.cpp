@@ -248,6 +248,18 @@ TEST_CASE("no hand is packed as 0, which stands for nobody, also when the ticket
   CHECK_FALSE(lane.worker.stop_wanted({0, 0}));
 }
 
+TEST_CASE("a stop is forgotten with the attempt that it was meant for") {
+  LanePair lane;
+  lane.push(1, 2);
+  const TakenTask first = lane.take();
+  lane.coordinator.want_stop(first.hand);
+  CHECK(lane.worker.stop_wanted(first.hand));
+  lane.succeed(first);
+  Told sink;
+  CHECK(lane.coordinator.drain(sink));
+  CHECK_FALSE(lane.worker.stop_wanted(first.hand));
+}
+
 TEST_CASE("a worker cannot write what the coordinator alone writes") {
   LanePair lane;
   CHECK_FALSE(Segment::adopt(duplicate(lane.coordinator.down_fd()), Access::ReadWrite, 64).ok());

@@ -59,7 +59,7 @@ TEST_CASE("what a function throws is told with its type and words, and the run g
   CHECK(ran.err == Has("task std failed (exception)"));
   CHECK(ran.err == Has("std::out_of_range: beyond the end"));
   CHECK(ran.err == Has("OwnTrouble"));
-  CHECK(ran.err == Has("int thrown"));
+  CHECK(ran.err == Has("int: 5"));
   CHECK(ran.err == Has("4 tasks: 1 succeeded, 3 failed"));
   CHECK(ran.exit_code == 1);
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "common/command.hpp"
+#include "common/exception_wire.hpp"
 #include "common/outcome.hpp"
 #include "common/report.hpp"
 #include "common/value.hpp"
@@ -23,7 +24,7 @@ void require(bool condition) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 4) {
+  switch (data[0] % 5) {
     case 0:
       if (Command command, again; decode_command(bytes, command))
         require(decode_command(encode_command(command), again));
@@ -35,6 +36,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 2:
       if (Report report, again; decode_report(bytes, report))
         require(decode_report(encode_report(report), again));
+      break;
+    case 3:
+      // It has no encoder of its own: what it means is an exception that can be thrown.
+      if (ExceptionRecord record; decode_exception(bytes, record)) require(rebuild(record, {}) != nullptr);
       break;
     default:
       if (std::vector<Value> values, again; decode_values(bytes, values))

@@ -1,6 +1,8 @@
 // Functions that end in every way there is, for the tests: they throw, crash, leave, never return, print, and
 // damage the memory that their worker shares with the coordinator.
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -139,6 +141,51 @@ std::int64_t damage_lane(std::int64_t seed, std::string then) {
   return seed;
 }
 
+pid_t left_child = 0;  // of this worker
+
+void leave_child() {
+  left_child = ::fork();
+  while (left_child == 0) ::pause();
+}
+std::string look_for_child() {
+  if (left_child == 0) return "another worker";
+  return ::kill(left_child, 0) == 0 ? "alive" : "gone";
+}
+
+// Forks a child that comes back from the function, by returning or by throwing, before its parent does.
+std::string return_twice(std::int64_t printed, std::string how) {
+  print_much(printed);
+  std::printf("and a line without an end: ");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (how == "throw") throw OwnTrouble{};
+    return std::string(1 << 20, 'c');
+  }
+  int status = 0;
+  if (::waitpid(child, &status, 0) != child) std::abort();
+  return WIFEXITED(status) ? fmt::format("exit {}", WEXITSTATUS(status))
+                           : fmt::format("signal {}", WTERMSIG(status));
+}
+void abort_after_child(drover::Context& context) {
+  if (const pid_t child = ::fork(); child != 0) {
+    ::waitpid(child, nullptr, 0);
+    std::abort();
+  }
+  context.progress(1, 2, "not mine");
+  ::_exit(0);
+}
+void list_descriptors() {
+  std::fflush(stdout);
+  if (std::system("ls -l /proc/self/fd") != 0) std::abort();
+}
+
+// In a memory cgroup of the test's, where it is too much.
+void use_memory(std::string cgroup, std::int64_t bytes) {
+  std::ofstream(cgroup + "/cgroup.procs") << ::getpid() << std::flush;
+  std::string much(static_cast<std::size_t>(bytes), 'm');
+  asm volatile("" : : "r"(much.data()) : "memory");
+}
+
 }  // namespace
 
 DROVER_FUNCTION(twice)
@@ -155,3 +202,9 @@ DROVER_FUNCTION(print_much)
 DROVER_FUNCTION(print_both)
 DROVER_FUNCTION(logged)
 DROVER_FUNCTION(damage_lane)
+DROVER_FUNCTION(leave_child)
+DROVER_FUNCTION(look_for_child)
+DROVER_FUNCTION(return_twice)
+DROVER_FUNCTION(abort_after_child)
+DROVER_FUNCTION(list_descriptors)
+DROVER_FUNCTION(use_memory)

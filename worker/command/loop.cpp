@@ -55,8 +55,9 @@ class LaneControl final : public CommandControl {
   bool live_ = false;
 };
 
-void run_one(WorkerDesk& desk) {
-  const TakenTask task = desk.next_task();
+}  // namespace
+
+void run_command_task(WorkerDesk& desk, const TakenTask& task) {
   const std::uint64_t begin = now_ns();
   desk.lane().board().started_ns.store(begin, std::memory_order_relaxed);
   std::string storage;
@@ -82,15 +83,13 @@ void run_one(WorkerDesk& desk) {
   desk.hand_in(task, now_ns() - begin, report);
 }
 
-}  // namespace
-
 void run_command_worker(WorkerDesk& desk) {
   if (auto reaper = become_reaper(); !reaper) {
     std::fprintf(stderr, "drover-worker: %s\n", reaper.error().text().c_str());
     ::_exit(3);
   }
   desk.lane().greet(0, kNoNames);
-  for (;;) run_one(desk);
+  for (;;) run_command_task(desk, desk.next_task());
 }
 
 }  // namespace drover
