@@ -171,7 +171,7 @@ class CoordinatorLane {
   std::uint64_t args_begin_ = 0, args_end_ = 0;  // absolute: [begin, end) of the arena is in use
   std::uint32_t outstanding_ = 0;
   std::optional<TaskId> stopping_;  // who is asked to stop
-  std::string result_;  // private copy of what is being looked at
+  std::string result_;              // private copy of what is being looked at
 };
 
 }  // namespace drover

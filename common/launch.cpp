@@ -168,7 +168,7 @@ Result<Launched> CloneLauncher::start(const bp::filesystem::path& program, Argv 
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   int pidfd = -1;
   pid = clone_call(child_main<decltype(setup)>, stack.get() + kStackSize,
-                CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &work, &pidfd);
+                   CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &work, &pidfd);
   const int clone_error = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 

@@ -44,8 +44,8 @@ struct FailedTask {
 
 struct JobRunResult {
   PlanCounts counts;
-  int signal = 0;             // the one that ended the run, to be raised again
-  bool input_failed = false;  // a line of the stream was wrong, or a task file could not be read on
+  int signal = 0;                  // the one that ended the run, to be raised again
+  bool input_failed = false;       // a line of the stream was wrong, or a task file could not be read on
   std::vector<FailedTask> failed;  // the first kMostFailed
 };
 inline constexpr std::size_t kMostFailed = 10'000;
@@ -119,7 +119,7 @@ class JobRun final : private EngineHost {
   std::uint64_t cpu_ns_ = 0;
   std::vector<std::string> failed_names_;  // the first few
   std::vector<FailedTask> failed_;
-  std::set<TaskId> cancelled_in_hand_;     // reported, their final action is still to come
+  std::set<TaskId> cancelled_in_hand_;  // reported, their final action is still to come
 };
 
 }  // namespace drover

@@ -32,7 +32,8 @@ namespace drover::bench {
 // A number there and a number back, n times: all submitted, then all got.
 [[nodiscard]] double library_submit_get_per_second(unsigned workers, unsigned n);
 [[nodiscard]] double library_map_per_second(unsigned workers, unsigned n);
-// From submit to get, medians in microseconds: of nothing; of the two ends of 1 GiB that was made just before.
+// From submit to get, medians in microseconds: of nothing; of the two ends of 1 GiB that was made just
+// before.
 [[nodiscard]] double library_empty_trip_us();
 [[nodiscard]] double library_new_gigabyte_trip_us();
 // Every task kills its worker.

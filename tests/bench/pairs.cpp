@@ -90,7 +90,11 @@ void add_round_trips(Suite& suite) {
 void add_library(Suite& suite, const WorkFolder& folder) {
   constexpr unsigned kTasks = 1'000'000;
   const std::string group = "typed functions, a number there and back, 2 workers or threads";
-  const Side submit = {"submit and get", [] { return Sample{library_submit_get_per_second(kWorkers, kTasks), 0}; }, ""};
+  const Side submit = {"submit and get",
+                       [] {
+                         return Sample{library_submit_get_per_second(kWorkers, kTasks), 0};
+                       },
+                       ""};
   const Side map = {"map_unordered", [] { return Sample{library_map_per_second(kWorkers, kTasks), 0}; }, ""};
   const auto add = [&](const Side& ours, Side peer, std::optional<Target> target) {
     suite.add({group, "tasks/s", ours, std::move(peer), target});
@@ -99,12 +103,26 @@ void add_library(Suite& suite, const WorkFolder& folder) {
   add(map, asio_packaged_tasks(), at_least(3));
   add(submit, python_process_pool(folder), at_least(100));
   add(map, joblib_parallel(folder), std::nullopt);
-  suite.add({"a task that reads the ends of 1 GiB made just before", "us",
-             {"with a new SharedArray", [] { return Sample{library_new_gigabyte_trip_us(), 0}; }, ""},
-             {"without arguments", [] { return Sample{library_empty_trip_us(), 0}; }, ""},
+  suite.add({"a task that reads the ends of 1 GiB made just before",
+             "us",
+             {"with a new SharedArray",
+              [] {
+                return Sample{library_new_gigabyte_trip_us(), 0};
+              },
+              ""},
+             {"without arguments",
+              [] {
+                return Sample{library_empty_trip_us(), 0};
+              },
+              ""},
              std::nullopt});
-  suite.add({"tasks that each kill their worker, 2 at a time", "tasks/s",
-             {"submit and wait", [] { return Sample{library_crashes_per_second(kWorkers, 500), 0}; }, ""},
+  suite.add({"tasks that each kill their worker, 2 at a time",
+             "tasks/s",
+             {"submit and wait",
+              [] {
+                return Sample{library_crashes_per_second(kWorkers, 500), 0};
+              },
+              ""},
              bare_loop(Through::Exec, Capture::No),
              std::nullopt});
 }

@@ -93,12 +93,12 @@ Side asio_packaged_tasks() {
 }
 
 Side python_process_pool(const WorkFolder& folder) {
-  return python_side(folder, "Python's ProcessPoolExecutor(2)", "executor.py", kExecutor, "concurrent.futures", 5'000);
+  return python_side(folder, "Python's ProcessPoolExecutor(2)", "executor.py", kExecutor,
+                     "concurrent.futures", 5'000);
 }
 
 Side joblib_parallel(const WorkFolder& folder) {
   return python_side(folder, "joblib Parallel(2)", "parallel.py", kJoblib, "joblib", 20'000);
 }
-
 
 }  // namespace drover::bench

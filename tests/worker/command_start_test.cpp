@@ -101,7 +101,8 @@ TEST_CASE("a command leads its own session, dies with the worker and has no desc
 
 TEST_CASE("descriptors reach their places when the worker's own numbers are in the way") {
   // Runs with every descriptor of the worker closed, so that the pipes get the lowest numbers.
-  // A pipe that is kept from the command before would be closed with them: one that leaves a child has none kept.
+  // A pipe that is kept from the command before would be closed with them: one that leaves a child has none
+  // kept.
   TestControl first;
   CHECK(run(script("sleep 60 &"), first).outcome.left_behind == 1);
   int ends[2];
