@@ -101,8 +101,8 @@ const std::string& RemoteDetails::stderr_tail() const noexcept {
   return told_->story.stderr_tail;
 }
 
-RemoteError::RemoteError(const std::string& what, RemoteDetails details)
-    : std::runtime_error(what), RemoteDetails(std::move(details)) {}
+RemoteError::RemoteError(const std::string& what, const RemoteDetails& details)
+    : std::runtime_error(what), RemoteDetails(details) {}
 
 WorkerDied::WorkerDied(WorkerAccount account)
     : std::runtime_error(sentence(account)),

@@ -18,7 +18,8 @@ namespace {
 constexpr std::size_t kBuildIdBytes = 8;
 
 const char* at(const dl_phdr_info& image, ElfW(Addr) offset) {
-  return reinterpret_cast<const char*>(image.dlpi_addr + offset);
+  // The loader tells where it has put the image as a number.
+  return reinterpret_cast<const char*>(image.dlpi_addr + offset);  // NOLINT(performance-no-int-to-ptr)
 }
 
 bool holds(const dl_phdr_info& image, std::uintptr_t address) {

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <new>
 
 #include <drover/worker_main.hpp>
 
@@ -11,7 +12,7 @@
 
 namespace drover {
 
-Coordinator::Coordinator(Options options) {
+Coordinator::Coordinator(const Options& options) {
   if (detail::started_as_worker() && !detail::worker_main_called()) {
     std::fputs(
         "drover: this process was started as a worker, but makes a Coordinator before it has called "
@@ -22,15 +23,14 @@ Coordinator::Coordinator(Options options) {
   if (options.worker_program.empty() && !detail::worker_main_called())
     throw CoordinatorFailed(
         "drover: this program is its own worker, so its main must call drover::worker_main(argc, argv) "
-        "before it "
-        "makes a Coordinator");
+        "before it makes a Coordinator");
   pool_ = detail::Pool::start(options);
 }
 
 Coordinator::~Coordinator() {
   if (detail::forked(pool_->number())) {
     // Neither its thread nor its keeper is ours, and others may have held its locks: it is left as it is.
-    (void)new std::shared_ptr<detail::Pool>(std::move(pool_));
+    (void)new (std::nothrow) std::shared_ptr<detail::Pool>(std::move(pool_));
     return;
   }
   // A count greater than at construction would tell more; who destroys it while unwinding wants it gone.

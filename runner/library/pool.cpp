@@ -145,7 +145,6 @@ void Pool::run() {
   for (const auto& each : requests) each();
   end_rest(ended ? TaskStatus::Cancelled : TaskStatus::CouldNotStart, why);
   (void)on_turn();
-  tell_of_room();
   engine_.reset();  // waits until no process is left
 }
 
@@ -554,7 +553,7 @@ bool Pool::request(std::function<void()> what) {
   return true;
 }
 
-void Pool::cancel(TaskRef task) {
+void Pool::cancel(const TaskRef& task) {
   task->word.fetch_or(Task::kCancel, std::memory_order_seq_cst);
   (void)request([this, task] {
     if (!task->ended() && task->number != 0) engine_->cancel(task->number);
@@ -590,7 +589,7 @@ std::vector<int> Pool::worker_pids() {
   return answer.get();
 }
 
-void Pool::broadcast(TaskRef task) {
+void Pool::broadcast(const TaskRef& task) {
   if (forked(number_))
     throw ShutDown("drover: this process was forked from the one that has the coordinator");
   task->pool = number_;

@@ -45,12 +45,12 @@ class Pool final : private EngineHost {
   // Calls `when_room` once, on any thread, when there may be room for the task. False: there is now, or never
   // will be.
   bool on_room(const Task& task, std::function<void()> when_room);
-  void broadcast(TaskRef task);
+  void broadcast(const TaskRef& task);
   // No task will refer to this shared memory any more.
   void forget_segment(std::uint64_t id);
 
   // Of tasks of this pool.
-  void cancel(TaskRef task);
+  void cancel(const TaskRef& task);
   void cancel_all(std::vector<TaskRef> tasks);
   [[nodiscard]] std::optional<TaskProgress> progress(const Task& task);
 

@@ -88,6 +88,27 @@ TEST_CASE("a broadcast to workers that are there is over when all have done it, 
   for (int i = 0; i < 10; ++i) CHECK(coordinator.submit<&get_status>().get() == 12);
 }
 
+TEST_CASE("a broadcast reaches a worker that is busy, though what waits behind that is taken to another") {
+  for (const int tasks : {2, 200}) {
+    Gate first, second;
+    drover::Coordinator coordinator({.workers = 2});
+    for (const int value : coordinator.map<&number>(std::vector<int>(1000)))
+      CHECK(value == 0);  // they are short
+    auto one = coordinator.submit<&status_at>(first.path());
+    auto other = coordinator.submit<&status_at>(second.path());
+    first.heard();
+    second.heard();
+    std::vector<drover::TaskHandle<int>> waiting;
+    for (int i = 0; i < tasks; ++i) waiting.push_back(coordinator.submit<&number>(i));
+    auto set_up = coordinator.broadcast<&set_status>(3);
+    first.let_go();
+    for (auto& each : waiting) each.wait();
+    CHECK_FALSE(set_up.ready());
+    second.let_go();
+    set_up.get();
+  }
+}
+
 TEST_CASE("a failing broadcast gives up the coordinator, with a reason, and every later call says so") {
   drover::Coordinator coordinator({.workers = 2, .restart = soon()});
   auto set_up = coordinator.broadcast<&fail_always>();

@@ -133,6 +133,26 @@ TEST_CASE("a task that listens is told of a shutdown with Cancel and may finish"
   CHECK(task.get() == 1);
 }
 
+TEST_CASE("what waits is cancelled at once, though what runs may take its time") {
+  Gate gate;
+  drover::Coordinator coordinator({.workers = 1, .grace = 1h});
+  constexpr auto finish = [](std::string path, drover::Context& context) {
+    (void)context.stop_requested();
+    drover::test::meet(path);
+  };
+  auto running = coordinator.submit<finish>(gate.path());
+  gate.heard();
+  std::vector<drover::TaskHandle<int>> queued;
+  for (int i = 0; i < 30'000; ++i) queued.push_back(coordinator.submit<&number>(i));
+  std::thread closer([&] { coordinator.shutdown(drover::Pending::Cancel); });
+  CHECK_THROWS_AS((void)queued.back().get(), drover::Cancelled);
+  CHECK_THROWS_AS((void)queued.front().get(), drover::Cancelled);
+  CHECK_FALSE(running.ready());
+  gate.let_go();
+  closer.join();
+  running.get();
+}
+
 TEST_CASE("Cancel comes through although another thread waits for the end already") {
   Gate gate;
   drover::Coordinator coordinator({.workers = 1});

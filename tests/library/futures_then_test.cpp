@@ -173,6 +173,7 @@ TEST_CASE("a continuation may shut its coordinator down, while another thread do
   });
   gate.heard();
   std::thread other([&] { coordinator.shutdown(); });
+  while (!coordinator.worker_pids().empty()) std::this_thread::yield();  // now it waits for the continuation
   gate.let_go();
   other.join();
   CHECK(shut.get() == 1);

@@ -72,7 +72,7 @@ class RemoteDetails {
 // original. Or something else altogether, such as a number or a string: what() is then "int: 5".
 class RemoteError : public std::runtime_error, public RemoteDetails {
  public:
-  RemoteError(const std::string& what, RemoteDetails details);
+  RemoteError(const std::string& what, const RemoteDetails& details);
 };
 
 // A function threw E, a type of the standard library, or a type derived from it: what() is that of the

@@ -107,7 +107,7 @@ class Coordinator {
   // Workers get the signal mask, ignored signals, directory, environment and limits that there are now, and
   // none of this process's descriptors. The keeper is a child of this process, so whoever waits for all
   // children waits for it, too; who reaps it when it ends, as by waitpid(-1), does no harm. Workers are not.
-  explicit Coordinator(Options options = {});
+  explicit Coordinator(const Options& options = {});
   // shutdown(Pending::Finish); while an exception is thrown: Pending::Cancel. In a forked child: does
   // nothing.
   ~Coordinator();
