@@ -12,11 +12,11 @@ LOGS=$ROOT/build/log
 # What the build needs, and a file or program by which another system shows that it has the like.
 BUILD_PACKAGES=(g++ cmake ninja-build ccache libboost1.81-dev libboost-filesystem1.81-dev libcli11-dev
   libtomlplusplus-dev libfmt-dev)
-TEST_PACKAGES=(doctest-dev libcereal-dev libboost-serialization1.81-dev)
+TEST_PACKAGES=(doctest-dev libcereal-dev libboost-serialization1.81-dev pkg-config)
 declare -A PROBE=([g++]=g++ [cmake]=cmake [ninja-build]=ninja [ccache]=ccache
   [libboost1.81-dev]='<boost/process/v2.hpp>' [libboost-filesystem1.81-dev]='<boost/filesystem.hpp>'
   [libcli11-dev]='<CLI/CLI.hpp>' [libtomlplusplus-dev]='<toml++/toml.h>' [libfmt-dev]='<fmt/format.h>'
-  [doctest-dev]='<doctest/doctest.h>' [libcereal-dev]='<cereal/cereal.hpp>'
+  [doctest-dev]='<doctest/doctest.h>' [pkg-config]=pkg-config [libcereal-dev]='<cereal/cereal.hpp>'
   [libboost-serialization1.81-dev]='<boost/serialization/serialization.hpp>')
 
 say() { printf '== %s\n' "$*"; }
